@@ -1,0 +1,209 @@
+// Package postgres opens the database and hands out transactions that belong to one seller.
+//
+// It is the only door to the data: a query needs a Tx, a Tx comes from SellerDB or SystemDB, and a SellerDB
+// needs a SellerID. Each transaction also tells PostgreSQL which seller it is for, which row-level
+// security enforces a second time. The packages above own their SQL; the lists they offer are described
+// with internal/postgres/grid. Start reading at DB.
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+	"github.com/lib/pq/pqerror"
+)
+
+// Options tune the pool. The zero value is ready for use.
+type Options struct {
+	// MaxConnections bounds the pool; 0 means 24.
+	MaxConnections int
+	// StatementTimeout ends statements that run longer on the server; 0 means 60 s. Background runs lift it for their transaction.
+	StatementTimeout time.Duration
+}
+
+// DB is a pool of connections to one database. It is safe for concurrent use.
+type DB struct {
+	pool *sqlx.DB
+	dsn  string
+}
+
+// Open connects to the database that dsn names (a postgres:// URL or key=value pairs) and checks that it answers.
+func Open(ctx context.Context, dsn string, options Options) (*DB, error) {
+	connector, err := pq.NewConnector(sessionDSN(dsn, options))
+	if err != nil {
+		return nil, fmt.Errorf("the database address cannot be read: %w", err)
+	}
+	pool := sqlx.NewDb(sql.OpenDB(connector), "postgres")
+	limit := options.MaxConnections
+	if limit <= 0 {
+		limit = 24
+	}
+	pool.SetMaxOpenConns(limit)
+	pool.SetMaxIdleConns(limit)
+	pool.SetConnMaxIdleTime(5 * time.Minute)
+	if err := pool.PingContext(ctx); err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("the database does not answer: %w", err)
+	}
+	return &DB{pool: pool, dsn: dsn}, nil
+}
+
+// sessionDSN adds the session settings every connection runs with: UTC, and bounds on what one statement or lock may cost.
+func sessionDSN(dsn string, options Options) string {
+	timeout := options.StatementTimeout
+	if timeout <= 0 {
+		timeout = time.Minute
+	}
+	settings := []string{
+		"timezone", "UTC",
+		"application_name", "crosswalk",
+		"statement_timeout", fmt.Sprint(timeout.Milliseconds()),
+		"idle_in_transaction_session_timeout", "60000",
+	}
+	url := strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://")
+	for i := 0; i < len(settings); i += 2 {
+		key, value := settings[i], settings[i+1]
+		switch {
+		case strings.Contains(dsn, key+"="):
+		case url && strings.Contains(dsn, "?"):
+			dsn += "&" + key + "=" + value
+		case url:
+			dsn += "?" + key + "=" + value
+		default:
+			dsn += " " + key + "=" + value
+		}
+	}
+	return dsn
+}
+
+// Close returns every connection.
+func (db *DB) Close() error { return db.pool.Close() }
+
+// Pool returns the bare pool, for migrations and health checks only.
+func (db *DB) Pool() *sql.DB { return db.pool.DB }
+
+// DSN returns the address the pool was opened with, for connections that must live outside it (LISTEN).
+func (db *DB) DSN() string { return db.dsn }
+
+// Ping reports whether the database answers.
+func (db *DB) Ping(ctx context.Context) error { return db.pool.PingContext(ctx) }
+
+// Seller returns the view of the database that belongs to one seller.
+func (db *DB) Seller(id SellerID) *SellerDB { return &SellerDB{db: db, id: id} }
+
+// System returns the view across sellers. Only authentication, job claiming, schedules and administration use it.
+func (db *DB) System() *SystemDB { return &SystemDB{db: db} }
+
+// SellerDB runs transactions for one seller.
+type SellerDB struct {
+	db *DB
+	id SellerID
+}
+
+// ID returns the seller every transaction of s belongs to.
+func (s *SellerDB) ID() SellerID { return s.id }
+
+// Read runs fn in a read-only transaction that sees one snapshot throughout. It may run fn twice when the
+// connection breaks.
+func (s *SellerDB) Read(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) error {
+	return s.db.run(ctx, readOnly, s.id.String(), fn)
+}
+
+// Write runs fn in a transaction and commits it; an error of fn or of the commit undoes everything. fn is
+// run again after a deadlock or serialization failure, so it must not have effects outside tx.
+func (s *SellerDB) Write(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) error {
+	return s.db.run(ctx, readWrite, s.id.String(), fn)
+}
+
+// SystemDB runs transactions across sellers.
+type SystemDB struct{ db *DB }
+
+// everySeller is the scope of system transactions, as the row-level policies know it.
+const everySeller = "*"
+
+// Read is SellerDB.Read across sellers.
+func (s *SystemDB) Read(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) error {
+	return s.db.run(ctx, readOnly, everySeller, fn)
+}
+
+// Write is SellerDB.Write across sellers.
+func (s *SystemDB) Write(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) error {
+	return s.db.run(ctx, readWrite, everySeller, fn)
+}
+
+// Tx is one transaction. Its methods must not be used concurrently.
+type Tx struct{ *sqlx.Tx }
+
+type mode struct {
+	options  sql.TxOptions
+	attempts int
+	retry    func(error) bool
+}
+
+var (
+	readOnly  = mode{sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}, 2, isConnectionLost}
+	readWrite = mode{sql.TxOptions{Isolation: sql.LevelReadCommitted}, 5, isContention}
+)
+
+func (db *DB) run(ctx context.Context, m mode, scope string, fn func(context.Context, *Tx) error) error {
+	for attempt := 1; ; attempt++ {
+		err := db.once(ctx, m, scope, fn)
+		if err == nil || attempt == m.attempts || ctx.Err() != nil || !m.retry(err) {
+			return translate(ctx, err)
+		}
+	}
+}
+
+// once runs one transaction. The result is named so that a failed commit is an error.
+func (db *DB) once(ctx context.Context, m mode, scope string, fn func(context.Context, *Tx) error) (err error) {
+	tx, err := db.pool.BeginTxx(ctx, &m.options)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			_ = tx.Rollback()
+			panic(p)
+		}
+		if err != nil {
+			_ = tx.Rollback()
+			return
+		}
+		if err = tx.Commit(); err != nil {
+			err = fmt.Errorf("commit: %w", err)
+		}
+	}()
+	// The scope is a number or a star of our own making, never text from outside.
+	if _, err := tx.ExecContext(ctx, "SET LOCAL crosswalk.seller_id = '"+scope+"'"); err != nil {
+		return fmt.Errorf("set scope: %w", err)
+	}
+	return fn(ctx, &Tx{Tx: tx})
+}
+
+// translate makes a cancelled or expired context the error it caused: the driver reports either as a
+// cancelled statement.
+func translate(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil && !errors.Is(err, ctx.Err()) {
+		return fmt.Errorf("%w (%v)", ctx.Err(), err)
+	}
+	return err
+}
+
+func isContention(err error) bool {
+	return pq.As(err, pqerror.TRSerializationFailure, pqerror.TRDeadlockDetected) != nil
+}
+
+func isConnectionLost(err error) bool {
+	if errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return true
+	}
+	return pq.As(err, pqerror.AdminShutdown, pqerror.CrashShutdown, pqerror.CannotConnectNow) != nil
+}
