@@ -1,0 +1,162 @@
+package sample
+
+// assortment is what one vendor sells.
+type assortment struct {
+	code, name string
+	rows       []offerRow
+}
+
+// offerRow is one offer with its monthly prices in integers.
+type offerRow struct {
+	name, vendorOfferID, category  string
+	costTenThousandths, priceCents int64
+	usageBased                     bool
+}
+
+// catalog is the assortment of every vendor. Nothing changes it.
+var catalog = [...]assortment{
+	{code: "MSFT", name: "Microsoft", rows: []offerRow{
+		{"Microsoft 365 Business Premium", "CFQ7TTC0LCHC:0002", "Productivity", 187000, 2200, false},
+		{"Azure Plan", "DZH318Z0BPS6:0001", "Infrastructure", 8825, 100, true},
+		{"Microsoft 365 Business Standard", "CFQ7TTC0LDPB:0001", "Productivity", 106300, 1250, false},
+		{"Microsoft 365 Business Basic", "CFQ7TTC0LH18:0001", "Productivity", 51000, 600, false},
+		{"Microsoft 365 Apps for business", "CFQ7TTC0LH1G:0001", "Productivity", 70100, 825, false},
+		{"Microsoft 365 E3", "CFQ7TTC0LFLX:0001", "Productivity", 306000, 3600, false},
+		{"Microsoft 365 E5", "CFQ7TTC0LFLZ:0002", "Productivity", 484500, 5700, false},
+		{"Microsoft 365 F3", "CFQ7TTC0LH05:0001", "Productivity", 68000, 800, false},
+		{"Office 365 E1", "CFQ7TTC0LF8Q:0001", "Productivity", 85000, 1000, false},
+		{"Office 365 E3", "CFQ7TTC0LF8R:0001", "Productivity", 195500, 2300, false},
+		{"Exchange Online (Plan 1)", "CFQ7TTC0LH16:0001", "E-mail", 34000, 400, false},
+		{"Exchange Online (Plan 2)", "CFQ7TTC0LH1P:0001", "E-mail", 68000, 800, false},
+		{"Exchange Online Kiosk", "CFQ7TTC0LH0L:0001", "E-mail", 17000, 200, false},
+		{"Microsoft Teams Essentials", "CFQ7TTC0JN4R:0002", "Telephony", 34000, 400, false},
+		{"Microsoft Teams Phone Standard", "CFQ7TTC0LH0T:0001", "Telephony", 85000, 1000, false},
+		{"Microsoft Entra ID P1", "CFQ7TTC0LFLS:0002", "Security", 51000, 600, false},
+		{"Microsoft Entra ID P2", "CFQ7TTC0LFK5:0001", "Security", 76500, 900, false},
+		{"Microsoft Intune Plan 1", "CFQ7TTC0LCH4:0002", "Security", 68000, 800, false},
+		{"Microsoft Defender for Business", "CFQ7TTC0LH0M:0001", "Security", 25500, 300, false},
+		{"Microsoft Defender for Office 365 (Plan 1)", "CFQ7TTC0LH04:0001", "Security", 17000, 200, false},
+		{"Enterprise Mobility + Security E3", "CFQ7TTC0LHT4:0001", "Security", 90100, 1060, false},
+		{"Power BI Pro", "CFQ7TTC0L3PB:0001", "Analytics", 119000, 1400, false},
+		{"Power Automate Premium", "CFQ7TTC0LSGZ:0001", "Analytics", 127500, 1500, false},
+		{"Visio Plan 2", "CFQ7TTC0HD32:0002", "Productivity", 127500, 1500, false},
+		{"Project Plan 3", "CFQ7TTC0HDB0:0002", "Productivity", 255000, 3000, false},
+		{"SharePoint Online (Plan 1)", "CFQ7TTC0LH0N:0001", "Productivity", 42500, 500, false},
+		{"Dynamics 365 Business Central Essentials", "CFQ7TTC0HL8N:0001", "Business applications", 595000, 7000, false},
+		{"Dynamics 365 Sales Professional", "CFQ7TTC0LFDZ:0001", "Business applications", 552500, 6500, false},
+		{"Windows 365 Business 2 vCPU 8 GB 128 GB", "CFQ7TTC0HHS9:0004", "Infrastructure", 348500, 4100, false},
+		{"Microsoft 365 Copilot", "CFQ7TTC0MM8R:0002", "Productivity", 255000, 3000, false},
+	}},
+	{code: "ACRO", name: "Acronis", rows: []offerRow{
+		{"Acronis Cyber Protect Cloud", "SPBAMSENS21", "Backup", 18500, 350, true},
+		{"Acronis Cyber Protect – Workstation", "SQ1AMSENS21", "Backup", 26000, 500, false},
+		{"Acronis Cyber Protect – Server", "SQ3AMSENS21", "Backup", 99000, 1800, false},
+		{"Acronis Cyber Protect – Virtual Machine", "SQ2AMSENS21", "Backup", 54000, 1000, false},
+		{"Acronis Advanced Backup – Microsoft 365 Seat", "SQ8AMSENS21", "Backup", 11000, 220, false},
+		{"Acronis Cloud Storage 1 GB", "SQ5AMSENS21", "Backup", 425, 9, true},
+		{"Acronis Advanced Security + EDR", "SRCAMSENS21", "Security", 29500, 550, false},
+		{"Acronis Advanced Email Security", "SRBAMSENS21", "E-mail", 14500, 290, false},
+		{"Acronis Advanced Disaster Recovery", "SRDAMSENS21", "Backup", 123000, 2200, true},
+		{"Acronis Advanced Management", "SRAAMSENS21", "Management", 8500, 180, false},
+	}},
+	{code: "ADBE", name: "Adobe", rows: []offerRow{
+		{"Adobe Creative Cloud All Apps", "65297752BA01A12", "Design", 712000, 8499, false},
+		{"Adobe Creative Cloud Single App", "65297764BA01A12", "Design", 313500, 3799, false},
+		{"Adobe Acrobat Pro", "65324060BA01A12", "Productivity", 199000, 2399, false},
+		{"Adobe Acrobat Standard", "65324075BA01A12", "Productivity", 124000, 1499, false},
+		{"Adobe Photoshop", "65297620BA01A12", "Design", 313500, 3799, false},
+		{"Adobe Illustrator", "65297599BA01A12", "Design", 313500, 3799, false},
+		{"Adobe InDesign", "65297582BA01A12", "Design", 313500, 3799, false},
+		{"Adobe Premiere Pro", "65297627BA01A12", "Design", 313500, 3799, false},
+		{"Adobe Stock (40 assets)", "65274496BA01A12", "Design", 663000, 7999, false},
+		{"Adobe Express", "65322542BA01A12", "Design", 82500, 999, false},
+		{"Adobe Lightroom", "65297839BA01A12", "Design", 165000, 1999, false},
+		{"Adobe Substance 3D Collection", "65322634BA01A12", "Design", 824000, 9999, false},
+	}},
+	{code: "BITD", name: "Bitdefender", rows: []offerRow{
+		{"Bitdefender GravityZone Cloud MSP Security", "2940ZZBSN120ALZZ", "Security", 9150, 220, true},
+		{"Bitdefender GravityZone Business Security", "2891ZZBSN120ALZZ", "Security", 17500, 320, false},
+		{"Bitdefender GravityZone Business Premium", "2903ZZBSN120ALZZ", "Security", 28000, 500, false},
+		{"Bitdefender GravityZone EDR", "2952ZZBSN120ALZZ", "Security", 12000, 260, false},
+		{"Bitdefender Patch Management", "2911ZZBSN120ALZZ", "Management", 6500, 130, false},
+		{"Bitdefender Full Disk Encryption", "2912ZZBSN120ALZZ", "Security", 4500, 100, false},
+		{"Bitdefender Email Security", "2961ZZBSN120ALZZ", "E-mail", 9500, 190, false},
+		{"Bitdefender MDR Foundations", "2971ZZBSN120ALZZ", "Security", 46000, 850, false},
+	}},
+	{code: "GOOG", name: "Google", rows: []offerRow{
+		{"Google Workspace Business Starter", "1010020027", "Productivity", 57600, 720, false},
+		{"Google Workspace Business Standard", "1010020028", "Productivity", 115200, 1440, false},
+		{"Google Workspace Business Plus", "1010020025", "Productivity", 172800, 2160, false},
+		{"Google Workspace Enterprise Standard", "1010020026", "Productivity", 221000, 2700, false},
+		{"Google Workspace Frontline Starter", "1010020030", "Productivity", 40000, 500, false},
+		{"Google Vault", "1010330001", "E-mail", 40000, 500, false},
+		{"Google Voice Standard", "1010330004", "Telephony", 160000, 2000, false},
+		{"Google Cloud Platform", "GCP-PAYG-0001", "Infrastructure", 9050, 100, true},
+		{"Chrome Enterprise Upgrade", "1010400001", "Management", 40000, 500, false},
+		{"Cloud Identity Premium", "1010010001", "Security", 57600, 720, false},
+	}},
+	{code: "VEEA", name: "Veeam", rows: []offerRow{
+		{"Veeam Data Cloud for Microsoft 365 Flex", "V-VDCM365-0U-SU1MP-F", "Backup", 19500, 350, false},
+		{"Veeam Data Cloud for Microsoft 365 Premium", "V-VDCM365-0U-SU1MP-P", "Backup", 42000, 690, false},
+		{"Veeam Backup & Replication per workload", "V-VBRVUL-0I-PU1MP-00", "Backup", 77500, 1300, true},
+		{"Veeam Backup for Microsoft 365", "V-VBO365-0U-SU1MP-00", "Backup", 14000, 260, false},
+		{"Veeam Agent – Workstation", "V-VAWVUL-0I-PU1MP-00", "Backup", 26000, 450, true},
+		{"Veeam Agent – Server", "V-VASVUL-0I-PU1MP-00", "Backup", 77500, 1300, true},
+		{"Veeam ONE", "V-ONEVUL-0I-PU1MP-00", "Management", 13500, 240, true},
+		{"Veeam Data Cloud Vault 1 TB", "V-VDCVLT-1T-SU1MP-00", "Backup", 131000, 1800, false},
+	}},
+	{code: "SOPH", name: "Sophos", rows: []offerRow{
+		{"Sophos Intercept X Advanced", "CIXA1CTAA", "Security", 22500, 420, false},
+		{"Sophos Intercept X Advanced for Server", "SVRCIXA1CTAA", "Security", 41000, 750, false},
+		{"Sophos MDR Complete", "MDRCSU1CTAA", "Security", 74500, 1250, false},
+		{"Sophos Email Advanced", "EMLA1CTAA", "E-mail", 13000, 250, false},
+		{"Sophos Phish Threat", "PTHR1CTAA", "Security", 8500, 170, false},
+		{"Sophos Firewall Xstream Protection XGS 116", "XX1B1CTAA", "Network", 410000, 6200, false},
+		{"Sophos ZTNA", "ZTNA1CTAA", "Network", 34000, 590, false},
+		{"Sophos Mobile Advanced", "CMAA1CTAA", "Management", 21000, 380, false},
+	}},
+	{code: "ZOOM", name: "Zoom", rows: []offerRow{
+		{"Zoom Workplace Pro", "PAR1-PRO-BASE-NH1M", "Telephony", 122000, 1599, false},
+		{"Zoom Workplace Business", "PAR1-BIZ-BASE-NH1M", "Telephony", 171000, 2199, false},
+		{"Zoom Phone Regional Unlimited", "PAR1-ZP-UNLTD-NH1M", "Telephony", 114000, 1500, false},
+		{"Zoom Phone Metered", "PAR1-ZP-METER-NH1M", "Telephony", 131, 2, true},
+		{"Zoom Rooms", "PAR1-ROOMS-NH1M", "Telephony", 379000, 4900, false},
+		{"Zoom Webinars 500", "PAR1-WEB500-NH1M", "Telephony", 605000, 7900, false},
+	}},
+	{code: "AVPT", name: "AvePoint", rows: []offerRow{
+		{"AvePoint Cloud Backup for Microsoft 365", "AVP-CB-M365-USR", "Backup", 16000, 300, false},
+		{"AvePoint Cloud Backup for Dynamics 365", "AVP-CB-D365-USR", "Backup", 28000, 500, false},
+		{"AvePoint Elements Baseline Management", "AVP-EL-BLM-USR", "Management", 7500, 150, false},
+		{"AvePoint Cloud Governance", "AVP-CG-M365-USR", "Management", 19500, 340, false},
+		{"AvePoint Insights", "AVP-INS-M365-USR", "Security", 10500, 200, false},
+		{"AvePoint FLY Migration", "AVP-FLY-MIG-USR", "Management", 63000, 1100, false},
+	}},
+	{code: "DROP", name: "Dropbox", rows: []offerRow{
+		{"Dropbox Business Standard", "DBX-STD-MTH", "Productivity", 134000, 1800, false},
+		{"Dropbox Business Advanced", "DBX-ADV-MTH", "Productivity", 216000, 3000, false},
+		{"Dropbox Sign Essentials", "DBX-SIGN-ESS-MTH", "Productivity", 151000, 2000, false},
+		{"Dropbox DocSend Standard", "DBX-DOCS-STD-MTH", "Productivity", 480000, 6500, false},
+	}},
+	{code: "KEEP", name: "Keeper Security", rows: []offerRow{
+		{"Keeper Business", "KSM-BIZ-MTH", "Security", 19000, 375, false},
+		{"Keeper Enterprise", "KSM-ENT-MTH", "Security", 27500, 500, false},
+		{"KeeperPAM", "KSM-PAM-MTH", "Security", 49500, 850, false},
+		{"Keeper BreachWatch add-on", "KSM-BRW-MTH", "Security", 8000, 170, false},
+		{"Keeper Secure File Storage 100 GB", "KSM-SFS100-MTH", "Security", 72000, 1200, false},
+	}},
+	{code: "HORN", name: "Hornetsecurity", rows: []offerRow{
+		{"Hornetsecurity 365 Total Protection Business", "HSE-365TP-P1", "E-mail", 13500, 250, false},
+		{"Hornetsecurity 365 Total Protection Enterprise", "HSE-365TP-P2", "E-mail", 21500, 400, false},
+		{"Hornetsecurity 365 Total Backup", "HSE-365TB-P1", "Backup", 17500, 300, false},
+		{"Hornetsecurity Spam and Malware Protection", "HSE-SMP-P1", "E-mail", 7500, 150, false},
+		{"Hornetsecurity E-Mail Archiving", "HSE-ARC-P1", "E-mail", 9000, 180, false},
+		{"Hornetsecurity Security Awareness Service", "HSE-SAS-P1", "Security", 12500, 240, false},
+		{"Hornetsecurity VM Backup V9", "HSE-VMB-V9", "Backup", 48500, 850, false},
+	}},
+	{code: "EXCL", name: "Exclaimer", rows: []offerRow{
+		{"Exclaimer Signatures Starter", "EXC-CLD-STR", "E-mail", 6200, 100, false},
+		{"Exclaimer Signatures Standard", "EXC-CLD-STD", "E-mail", 8800, 140, false},
+		{"Exclaimer Signatures Pro", "EXC-CLD-PRO", "E-mail", 12200, 190, false},
+		{"Exclaimer Signatures for Google Workspace", "EXC-GWS-STD", "E-mail", 8800, 140, false},
+	}},
+}
