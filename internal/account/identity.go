@@ -1,0 +1,30 @@
+package account
+
+import (
+	"context"
+
+	"crosswalk/internal/postgres"
+)
+
+// Identity is who is asking: always a member of exactly one seller.
+type Identity struct {
+	Seller postgres.SellerID
+	// Subject names the person or program in histories and logs.
+	Subject string
+	Role    Role
+	// TokenID is the issued token that was shown.
+	TokenID int64
+}
+
+type identityKey struct{}
+
+// WithIdentity returns a context that carries who is asking.
+func WithIdentity(ctx context.Context, identity Identity) context.Context {
+	return context.WithValue(ctx, identityKey{}, identity)
+}
+
+// IdentityFrom returns who is asking; false when nobody was authenticated.
+func IdentityFrom(ctx context.Context) (Identity, bool) {
+	identity, ok := ctx.Value(identityKey{}).(Identity)
+	return identity, ok
+}
