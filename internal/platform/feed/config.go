@@ -1,0 +1,135 @@
+package feed
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+)
+
+// Config says which feed to read, as whom, and how patiently. Printing or logging it never shows the key
+// or the token.
+type Config struct {
+	// BaseURL is the root of the feed, http or https; a path in it is kept.
+	BaseURL string
+	// Key is the subscription key and Token the bearer token; both go with every request.
+	Key   string
+	Token string
+	// AllowInsecure admits plain HTTP and addresses in private, loopback and link-local networks.
+	AllowInsecure bool
+
+	// Clock tells the time that a Retry-After date is compared with; nil means time.Now.
+	Clock func() time.Time
+	// Log hears of every try that is repeated; nil means silence.
+	Log *slog.Logger
+	// PageSize is how many rows are asked for at once, 1 to 1000; 0 means 1000.
+	PageSize int
+	// MaxTries is how often one page is asked for before the read fails; 0 means 6.
+	MaxTries uint
+	// AttemptTimeout bounds one try of one page, its body included; 0 means 2 minutes.
+	AttemptTimeout time.Duration
+	// MaxPageBytes bounds one page after decompression; 0 means 64 MiB.
+	MaxPageBytes int64
+	// Backoff makes the waits between the tries of one page; nil means exponential from half a second to
+	// half a minute. A Retry-After of the feed goes before it.
+	Backoff func() backoff.BackOff
+}
+
+// withDefaults fills in what the zero values stand for.
+func (c Config) withDefaults() Config {
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.PageSize == 0 {
+		c.PageSize = 1000
+	}
+	if c.MaxTries == 0 {
+		c.MaxTries = 6
+	}
+	if c.AttemptTimeout == 0 {
+		c.AttemptTimeout = 2 * time.Minute
+	}
+	if c.MaxPageBytes == 0 {
+		c.MaxPageBytes = 64 << 20
+	}
+	if c.Backoff == nil {
+		c.Backoff = func() backoff.BackOff {
+			waits := backoff.NewExponentialBackOff()
+			waits.InitialInterval = 500 * time.Millisecond
+			waits.MaxInterval = 30 * time.Second
+			return waits
+		}
+	}
+	return c
+}
+
+// validate checks what a person may have typed wrong; its errors are sentences without secrets.
+func (c Config) validate() (*url.URL, error) {
+	base, err := parseBaseURL(c.BaseURL, c.AllowInsecure)
+	switch {
+	case err != nil:
+		return nil, err
+	case c.Key == "" || c.Token == "":
+		return nil, errors.New("the Platform subscription key and bearer token are both needed")
+	case !isHeaderText(c.Key) || !isHeaderText(c.Token):
+		return nil, errors.New("the Platform subscription key or bearer token has characters that cannot be sent")
+	case c.PageSize < 1 || c.PageSize > 1000:
+		return nil, fmt.Errorf("a page size of %d is not between 1 and 1000", c.PageSize)
+	case c.AttemptTimeout < 0 || c.MaxPageBytes < 0:
+		return nil, errors.New("a limit of the Platform feed client is negative")
+	}
+	return base, nil
+}
+
+func parseBaseURL(text string, allowInsecure bool) (*url.URL, error) {
+	// The parse error quotes the text, which may hold a password, so it is not passed on.
+	base, err := url.Parse(strings.TrimSpace(text))
+	if err != nil || base.Hostname() == "" || (base.Scheme != "https" && base.Scheme != "http") {
+		return nil, errors.New("the Platform address must be a URL of the form https://host or https://host/path")
+	}
+	if base.User != nil || base.RawQuery != "" || base.Fragment != "" {
+		return nil, errors.New("the Platform address must not have a user, a query or a fragment")
+	}
+	if allowInsecure {
+		return base, nil
+	}
+	if base.Scheme != "https" {
+		return nil, errors.New("the Platform address must start with https://")
+	}
+	if ip, err := netip.ParseAddr(base.Hostname()); err == nil && !isPublic(ip) {
+		return nil, fmt.Errorf("the Platform address is not allowed: %w", errPrivateAddress)
+	}
+	return base, nil
+}
+
+func isHeaderText(s string) bool {
+	for _, r := range s {
+		if r < ' ' || r > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// String describes the configuration without its secrets.
+func (c Config) String() string {
+	where := "an unreadable address"
+	if base, err := url.Parse(c.BaseURL); err == nil {
+		where = (&url.URL{Scheme: base.Scheme, Host: base.Host, Path: base.Path}).String()
+	}
+	return fmt.Sprintf("Platform feed at %s (key and token hidden)", where)
+}
+
+// GoString keeps the secrets out of %#v.
+func (c Config) GoString() string { return "feed.Config{" + c.String() + "}" }
+
+// LogValue keeps the secrets out of logs.
+func (c Config) LogValue() slog.Value { return slog.StringValue(c.String()) }
