@@ -2,6 +2,7 @@ package feed
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -186,7 +187,7 @@ func wantError(t *testing.T, err error, page, row int, text string) *platform.Er
 	if err == nil {
 		t.Fatalf("the read succeeded, want an error for page %d with %q", page, text)
 	}
-	if !asError(err, &failed) {
+	if !errors.As(err, &failed) {
 		t.Fatalf("the read failed with %T %v, want a *platform.Error", err, err)
 	}
 	if failed.Page != page || failed.Row != row || !strings.Contains(failed.Error(), text) {
@@ -199,10 +200,4 @@ func wantError(t *testing.T, err error, page, row int, text string) *platform.Er
 		}
 	}
 	return failed
-}
-
-func asError(err error, target **platform.Error) bool {
-	failed, ok := err.(*platform.Error) //nolint:errorlint // the feed promises the type itself, not something round it
-	*target = failed
-	return ok
 }

@@ -181,7 +181,7 @@ func TestInvoiceRows_TheErrorOfTheReaderComesBackAsItIs(t *testing.T) {
 		}
 		return nil
 	})
-	if err != full || calls != 2 { //nolint:errorlint // unwrapped is what is promised
+	if err != full || calls != 2 {
 		t.Errorf("error after %d pages = %v, want %v itself after 2", calls, err, full)
 	}
 	if asked := s.pagesAsked(); !slices.Equal(asked, []int{1, 2}) {
