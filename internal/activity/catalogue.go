@@ -1,0 +1,35 @@
+package activity
+
+// Code says what an entry is about, for programs: it never changes, however titles are worded.
+type Code string
+
+// The codes of Info entries.
+const (
+	OrgSyncStarted   Code = "ORG_SYNC_STARTED"
+	OrgSyncCompleted Code = "ORG_SYNC_COMPLETED"
+	OrgsCreated      Code = "ORGS_CREATED"
+	OrgsUpdated      Code = "ORGS_UPDATED"
+	MappingChanged   Code = "MAPPING_CHANGED"
+	MappingRemoved   Code = "MAPPING_REMOVED"
+	ExclusionChanged Code = "EXCLUSION_CHANGED"
+	RuleChanged      Code = "RULE_CHANGED"
+	AutoSyncToggled  Code = "AUTO_SYNC_TOGGLED"
+	SettingsChanged  Code = "SETTINGS_CHANGED"
+	CredentialsSaved Code = "CREDENTIALS_SAVED"
+	JobCancelled     Code = "JOB_CANCELLED"
+	JobResumed       Code = "JOB_RESUMED"
+)
+
+// The codes of Warning entries.
+const (
+	OrganizationNotInFeed Code = "ORGANIZATION_NOT_IN_FEED"
+)
+
+// The codes of Error entries.
+const (
+	PSAAuthFailed      Code = "PSA_AUTH_FAILED"
+	PSAUnavailable     Code = "PSA_UNAVAILABLE"
+	PSARateLimited     Code = "PSA_RATE_LIMITED"
+	PlatformLoadFailed Code = "PLATFORM_LOAD_FAILED"
+	JobFailed          Code = "JOB_FAILED"
+)
