@@ -1,0 +1,9 @@
+//go:build !linux
+
+package server
+
+import "syscall"
+
+// endWithParent does nothing where the system has no such notice: there a server may outlive a killed
+// parent until the next Start on the same data directory ends it.
+func endWithParent(*syscall.SysProcAttr) {}
