@@ -54,7 +54,7 @@ func TestIsPublic(t *testing.T) {
 func TestClient_RefusesANameThatLeadsIntoAPrivateNetwork(t *testing.T) {
 	t.Parallel()
 	server := newServer(t, always(http.StatusOK, `{"version":"v2025.1"}`))
-	_, port, err := net.SplitHostPort(server.Listener.Addr().String())
+	_, port, err := net.SplitHostPort(strings.TrimPrefix(server.URL, "http://"))
 	if err != nil {
 		t.Fatal(err)
 	}

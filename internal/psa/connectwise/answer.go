@@ -141,7 +141,7 @@ func (c *Client) verdict(call call, a answer) error {
 		return c.broken(call, a, fmt.Sprintf("ConnectWise answered in an unexpected way (status %d)", a.status), statusError(a.status, refused))
 	case !a.isJSON():
 		return c.broken(call, a, "ConnectWise answered with a web page instead of data",
-			fmt.Errorf("status %d with content type %q", a.status, shorten(a.header.Get("Content-Type"), 100)))
+			fmt.Errorf("status %d with content type %q", a.status, shorten(c.redact(a.header.Get("Content-Type")), 100)))
 	}
 	return nil
 }

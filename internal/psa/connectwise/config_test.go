@@ -118,7 +118,7 @@ func TestConfig_NeverShowsThePrivateKey(t *testing.T) {
 	slog.New(slog.NewJSONHandler(&logged, nil)).Info("configured", "config", config)
 	for way, text := range map[string]string{
 		"%v": fmt.Sprintf("%v", config), "%+v": fmt.Sprintf("%+v", config), "%#v": fmt.Sprintf("%#v", config),
-		"%s": fmt.Sprintf("%s", config), "pointer": fmt.Sprintf("%+v", &config), "slog": logged.String(),
+		"String": config.String(), "pointer": fmt.Sprintf("%+v", &config), "slog": logged.String(),
 		"a client": fmt.Sprintf("%v %+v %#v", *client, *client, *client), "a client in a struct": fmt.Sprintf("%+v", struct{ c Client }{*client}),
 	} {
 		if strings.Contains(text, testPrivateKey) {

@@ -38,7 +38,9 @@ type received struct {
 
 // testServer is a ConnectWise that answers the company info and hands all other requests to api.
 type testServer struct {
-	*httptest.Server
+	// URL is the origin.
+	URL         string
+	Close       func()
 	companyInfo http.HandlerFunc
 	api         http.HandlerFunc
 
@@ -51,7 +53,8 @@ func newServer(t *testing.T, api http.HandlerFunc) *testServer {
 	s := &testServer{api: api, companyInfo: func(w http.ResponseWriter, _ *http.Request) {
 		answerJSON(w, http.StatusOK, `{"CompanyName":"Acme","Codebase":"`+testCodebase+`/","IsCloud":"True"}`)
 	}}
-	s.Server = httptest.NewServer(s)
+	server := httptest.NewServer(s)
+	s.URL, s.Close = server.URL, server.Close
 	t.Cleanup(s.Close)
 	return s
 }
@@ -192,6 +195,8 @@ func (c collection) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		start := min((number-1)*size, len(ids))
 		if more := len(ids)-start > size; more && !forwardOnly {
 			link = c.link(r, "page", number+1)
+		} else if number > 1 {
+			link = strings.ReplaceAll(c.link(r, "page", number-1), "next", "prev")
 		}
 		ids = ids[start:min(start+size, len(ids))]
 	}

@@ -121,7 +121,7 @@ func (c *Client) exchange(ctx context.Context, base string, call call, trying bo
 	})
 	received, err := c.send(attempt, base, call)
 	if err != nil {
-		err = c.transportError(ctx, call, connected.Load(), c.clock().Sub(started), err)
+		err = c.transportError(ctx, call, connected.Load(), c.clock().Sub(started), concealed{err, c.redact})
 	} else if err = c.verdict(call, received); err == nil {
 		err = c.decode(call, received)
 	}
@@ -200,6 +200,17 @@ func (c *Client) transportError(ctx context.Context, call call, connected bool, 
 	}
 	return &psa.UnavailableError{Reason: reason, Err: err}
 }
+
+// concealed is an error without the secrets its text may quote from a malformed answer.
+type concealed struct {
+	error
+	redact func(string) string
+}
+
+func (e concealed) Error() string { return e.redact(e.error.Error()) }
+
+// Unwrap returns the error as it was.
+func (e concealed) Unwrap() error { return e.error }
 
 func (c *Client) decode(call call, received answer) error {
 	err := errors.New("the JSON is malformed or cut short")
