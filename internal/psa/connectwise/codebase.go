@@ -68,12 +68,12 @@ func (c *codebases) current(ctx context.Context) string {
 	if known != "" && (staleAt.IsZero() || c.clock().Before(staleAt)) {
 		return known
 	}
-	patience := time.NewTimer(lookupPatience)
-	defer patience.Stop()
+	enough := time.NewTimer(lookupPatience)
+	defer enough.Stop()
 	select {
 	case result := <-c.refresh(ctx):
 		return result.Val.(string)
-	case <-patience.C:
+	case <-enough.C:
 	case <-ctx.Done():
 	}
 	return fallbackCodebase

@@ -42,7 +42,9 @@ func TestCodebase_FromTheCompanyInfo(t *testing.T) {
 		{"another host", always(200, `{"Codebase":"v1@evil.example/"}`), "v4_6_release"},
 		{"a list", always(200, `["v2026_1/"]`), "v4_6_release"},
 		{"JSON cut short", always(200, `{"Codebase":"v2026_1/"`), "v4_6_release"},
-		{"a redirect to another host", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://other.example.com/", http.StatusFound) }, "v4_6_release"},
+		{"a redirect to another host", func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://other.example.com/", http.StatusFound)
+		}, "v4_6_release"},
 		{"no answer", hang, "v4_6_release"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -138,10 +138,16 @@ func all[R record](ctx context.Context, c *Client, list listing) ([]R, error) {
 // byID reads the records with the given ids in as few calls as the length of a URL allows, some at a time.
 // The result is in ascending id. It is complete: an id that is missing from it does not exist.
 func byID[R record](ctx context.Context, c *Client, list listing, ids []psa.RecordID) ([]R, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
 	chunks := splitIDs(ids, c.lengthOfURL(ctx, list))
 	results := make([][]R, len(chunks))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallelChunks)
+	if c.gate.isTrying() {
+		group.SetLimit(1) // one call tries whether ConnectWise answers again; the others would be refused meanwhile
+	}
 	for i, chunk := range chunks {
 		group.Go(func() (err error) {
 			results[i], err = chunkByID[R](ctx, c, list, chunk)

@@ -295,9 +295,6 @@ func TestCircuit_ATrialThatHangsEndsBeforeLong(t *testing.T) {
 		mode.Store(2)
 		recovered := took(func() {
 			for {
-				if _, err := b.CompaniesByID(t.Context(), nil); err != nil {
-					t.Fatal(err)
-				}
 				if _, err := b.SystemInfo(t.Context()); err == nil {
 					return
 				}
@@ -308,6 +305,30 @@ func TestCircuit_ATrialThatHangsEndsBeforeLong(t *testing.T) {
 			t.Errorf("recovery was noticed after %s, want less than 30 s", recovered)
 		}
 		time.Sleep(2 * time.Minute) // the background call ends
+	})
+}
+
+func TestCircuit_ALargeReadByIDIsItsOwnTrial(t *testing.T) {
+	t.Parallel()
+	var healthy atomic.Bool
+	api := func(w http.ResponseWriter, r *http.Request) {
+		if !healthy.Load() {
+			failing(w, r)
+			return
+		}
+		time.Sleep(time.Second)
+		collection{count: 1000}.ServeHTTP(w, r)
+	}
+	inBubble(t, api, func(t *testing.T, b *bubble) {
+		for range failuresToOpen {
+			_, _ = b.SystemInfo(t.Context())
+		}
+		time.Sleep(openFor + time.Second)
+		healthy.Store(true)
+		found, err := b.CompaniesByID(t.Context(), recordIDs(1000))
+		if err != nil || len(found) != 1000 {
+			t.Errorf("CompaniesByID as the first call after an outage = %d companies, %v, want 1000", len(found), err)
+		}
 	})
 }
 
