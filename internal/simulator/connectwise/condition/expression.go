@@ -10,6 +10,7 @@ package condition
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -112,7 +113,6 @@ func (l Literal) String() string {
 
 // Keys returns the integers one of which a field must equal for the expression to hold, in the order
 // written, and whether the expression narrows the field to integers at all. It lets a reader look up
-// written, and whether the expression narrows the field to integers at all. It lets a reader look up
 // "id in (1,2,3)" instead of reading everything.
 func Keys(e Expression, path string) ([]int64, bool) {
 	switch e := e.(type) {
@@ -144,4 +144,17 @@ func keysOf(values []Literal) ([]int64, bool) {
 		keys = append(keys, number.IntPart())
 	}
 	return keys, true
+}
+
+// UsesIn reports whether the expression holds an IN list, which not every parameter allows.
+func UsesIn(e Expression) bool {
+	switch e := e.(type) {
+	case *All:
+		return slices.ContainsFunc(e.Terms, UsesIn)
+	case *Any:
+		return slices.ContainsFunc(e.Terms, UsesIn)
+	case *Membership:
+		return true
+	}
+	return false
 }
