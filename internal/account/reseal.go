@@ -21,7 +21,7 @@ var sealedColumns = [...]struct{ table, owner, column, place string }{
 // how many those were. Once it succeeds the older keys may leave the ring. It may be repeated, and run
 // while crosswalk serves.
 func (s *Service) Reseal(ctx context.Context) (int, error) {
-	sellers, err := s.Sellers(ctx)
+	sellers, err := ListSellers(ctx, s.db)
 	if err != nil {
 		return 0, fmt.Errorf("reseal: %w", err)
 	}

@@ -139,10 +139,10 @@ func (s *Service) Seller(ctx context.Context, id postgres.SellerID) (Seller, err
 	return row.seller()
 }
 
-// Sellers returns every seller in the order of their creation.
-func (s *Service) Sellers(ctx context.Context) ([]Seller, error) {
+// ListSellers returns every seller in the order of their creation. It opens no secret and needs no Service.
+func ListSellers(ctx context.Context, db *postgres.DB) ([]Seller, error) {
 	var rows []sellerRow
-	err := s.db.System().Read(ctx, func(ctx context.Context, tx *postgres.Tx) error {
+	err := db.System().Read(ctx, func(ctx context.Context, tx *postgres.Tx) error {
 		rows = nil
 		return tx.SelectContext(ctx, &rows, `
 			SELECT id, name, time_zone, platform_url

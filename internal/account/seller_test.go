@@ -42,9 +42,9 @@ func TestSellersCountUpAndAreListed(t *testing.T) {
 	if second.ID != first.ID+1 {
 		t.Errorf("ids of two sellers: want one after the other, got %s and %s", first.ID, second.ID)
 	}
-	all, err := h.Sellers(t.Context())
+	all, err := account.ListSellers(t.Context(), h.db)
 	if err != nil || len(all) != 2 || all[0].ID != first.ID || all[1].ID != second.ID {
-		t.Errorf("Sellers: want %s and %s, got %+v and %v", first.ID, second.ID, all, err)
+		t.Errorf("ListSellers: want %s and %s, got %+v and %v", first.ID, second.ID, all, err)
 	}
 }
 
@@ -79,8 +79,8 @@ func TestCreateSellerNamesEverythingThatIsWrong(t *testing.T) {
 			t.Errorf("CreateSeller with %s: want problems with %v, got %v", name, c.want, err)
 		}
 	}
-	if all, err := h.Sellers(t.Context()); err != nil || len(all) != 0 {
-		t.Errorf("Sellers after refusals only: want none, got %+v and %v", all, err)
+	if all, err := account.ListSellers(t.Context(), h.db); err != nil || len(all) != 0 {
+		t.Errorf("ListSellers after refusals only: want none, got %+v and %v", all, err)
 	}
 }
 

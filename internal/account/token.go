@@ -81,7 +81,7 @@ func (t *Tokens) IssueToken(ctx context.Context, input NewToken) (string, Token,
 	if !input.ExpiresAt.IsZero() {
 		issued.ExpiresAt = &input.ExpiresAt
 		if !input.ExpiresAt.After(t.now()) {
-			problems.add("must be in the future", "expiresAt")
+			problems.add("must be in the future", "expires")
 		}
 	}
 	if err := problems.err(); err != nil {

@@ -182,9 +182,9 @@ func TestIssueTokenNamesEverythingThatIsWrong(t *testing.T) {
 		"no role":           {account.NewToken{Seller: seller}, []string{"role"}},
 		"role in lowercase": {account.NewToken{Seller: seller, Role: "admin"}, []string{"role"}},
 		"an unknown role":   {account.NewToken{Seller: seller, Role: "ROOT"}, []string{"role"}},
-		"expired already":   {account.NewToken{Seller: seller, Role: account.Viewer, ExpiresAt: h.clock.Now()}, []string{"expiresAt"}},
+		"expired already":   {account.NewToken{Seller: seller, Role: account.Viewer, ExpiresAt: h.clock.Now()}, []string{"expires"}},
 		"a broken subject":  {account.NewToken{Seller: seller, Role: account.Viewer, Subject: "a\x00b"}, []string{"subject"}},
-		"all of it":         {account.NewToken{Seller: seller, Subject: strings.Repeat("x", 201), ExpiresAt: time.Unix(1, 0)}, []string{"subject", "role", "expiresAt"}},
+		"all of it":         {account.NewToken{Seller: seller, Subject: strings.Repeat("x", 201), ExpiresAt: time.Unix(1, 0)}, []string{"subject", "role", "expires"}},
 	} {
 		if _, _, err := h.IssueToken(t.Context(), c.input); !slices.Equal(fieldsOf(err), c.want) {
 			t.Errorf("IssueToken with %s: want problems with %v, got %v", name, c.want, err)
