@@ -1,0 +1,187 @@
+package jobs
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"crosswalk/internal/activity"
+	"crosswalk/internal/postgres"
+)
+
+// The causes with which a run's context ends before its handler does.
+var (
+	// ErrCancelled means that somebody asked for the run to be cancelled.
+	ErrCancelled = errors.New("the job was cancelled")
+	// ErrLeaseLost means that another worker has the run, or may have it. Nothing more can be written.
+	ErrLeaseLost = errors.New("the job's lease was lost")
+	// ErrStopping means that this process is stopping; another one goes on with the run.
+	ErrStopping = errors.New("the job is handed over because the process is stopping")
+)
+
+// Unknown is the total of a run whose size is not known yet.
+const Unknown = -1
+
+// Run is one attempt at a job, as its handler sees it. It is safe for concurrent use.
+type Run struct {
+	job     Job
+	seller  *postgres.SellerDB
+	options Options
+	log     *slog.Logger
+	// ctx is the handler's, kept here because what ends it comes from several sides.
+	ctx  context.Context
+	stop context.CancelCauseFunc
+	// lapse ends the run when the lease may have passed, even while the database does not answer.
+	lapse *time.Timer
+	// changed has a value when there is progress to store, look when the run is to ask whether it is cancelled.
+	changed, look chan struct{}
+
+	mu     sync.Mutex
+	unsent progress
+}
+
+// progress is what a run shows of itself. The counts are those the database has not got yet.
+type progress struct {
+	step   *string
+	done   int
+	total  *int
+	counts Counts
+	// changed is false when the database has all of it.
+	changed bool
+}
+
+// newRun returns the run of a job claimed no earlier than begun.
+func (r *Runner) newRun(ctx context.Context, job Job, begun time.Time) *Run {
+	ctx, stop := context.WithCancelCause(context.WithoutCancel(ctx))
+	return &Run{
+		job:     job,
+		seller:  r.db.Seller(job.SellerID),
+		options: r.options,
+		log:     r.options.Log.With(jobAttributes(job)...),
+		ctx:     ctx,
+		stop:    stop,
+		lapse:   time.AfterFunc(time.Until(begun.Add(r.options.Lease)), func() { stop(ErrLeaseLost) }),
+		changed: make(chan struct{}, 1),
+		look:    make(chan struct{}, 1),
+		unsent:  progress{step: job.Step, done: job.Done, total: job.Total},
+	}
+}
+
+// Job returns the job as it was when this attempt began.
+func (r *Run) Job() Job { return r.job }
+
+// Parameters reads what the job was asked for into target.
+func (r *Run) Parameters(target any) error {
+	if err := json.Unmarshal(r.job.Parameters, target); err != nil {
+		return fmt.Errorf("parameters of job %d: %w", r.job.ID, err)
+	}
+	return nil
+}
+
+// Seller returns the view of the database of the seller the job belongs to. What the handler writes through it
+// is not fenced; see Write.
+func (r *Run) Seller() *postgres.SellerDB { return r.seller }
+
+// Cancelled reports whether somebody asked for the run to be cancelled. Handlers need not ask: their context
+// ends then.
+func (r *Run) Cancelled() bool { return errors.Is(context.Cause(r.ctx), ErrCancelled) }
+
+// Step says what the run is doing now, in words a user understands. It does not wait for the database.
+func (r *Run) Step(text string) {
+	r.show(func(p *progress) { p.step = &text })
+}
+
+// Progress says how much is done and of how much, Unknown if that is not known. It does not wait for the
+// database, so it may be called for every record.
+func (r *Run) Progress(done, total int) {
+	r.show(func(p *progress) {
+		p.done, p.total = done, nil
+		if total >= 0 {
+			p.total = &total
+		}
+	})
+}
+
+// Count adds to the run's counts. It does not wait for the database: a crash may lose the last of it. Counts of
+// what Write stores belong to WriteCounted.
+func (r *Run) Count(counts Counts) {
+	r.show(func(p *progress) { p.counts = p.counts.plus(counts) })
+}
+
+func (r *Run) show(change func(*progress)) {
+	r.mu.Lock()
+	change(&r.unsent)
+	r.unsent.changed = true
+	r.mu.Unlock()
+	signal(r.changed)
+}
+
+// Write runs fn in a transaction that commits only while this worker has the lease. If it has lost it, the
+// error is ErrLeaseLost and nothing is stored. As with SellerDB.Write, fn may be called more than once.
+func (r *Run) Write(ctx context.Context, fn func(ctx context.Context, tx *postgres.Tx) error) error {
+	return r.WriteCounted(ctx, func(ctx context.Context, tx *postgres.Tx) (Counts, error) {
+		return Counts{}, fn(ctx, tx)
+	})
+}
+
+// WriteCounted is Write for data that is counted: the counts fn returns are stored in the same transaction, so
+// that no crash loses them or has them counted twice.
+func (r *Run) WriteCounted(ctx context.Context, fn func(ctx context.Context, tx *postgres.Tx) (Counts, error)) error {
+	var counts Counts
+	err := r.seller.Write(ctx, func(ctx context.Context, tx *postgres.Tx) (err error) {
+		if counts, err = fn(ctx, tx); err != nil {
+			return err
+		}
+		return r.fence(ctx, tx, counts)
+	})
+	if errors.Is(err, ErrLeaseLost) {
+		r.stop(ErrLeaseLost)
+	}
+	if err == nil && counts != (Counts{}) {
+		r.show(func(*progress) {}) // announces the counts
+	}
+	return err
+}
+
+// fence makes sure that no other worker has claimed the run when tx commits, and adds the counts. It comes last
+// in its transaction: from here on others wait for the run's row, and they should not wait for long, above all
+// not if this process falls silent.
+func (r *Run) fence(ctx context.Context, tx *postgres.Tx, counts Counts) error {
+	var id int64
+	if counts == (Counts{}) {
+		err := tx.GetContext(ctx, &id, `SELECT id FROM job WHERE `+fence+` FOR SHARE`, r.fenceArguments()...)
+		return held(err)
+	}
+	err := tx.GetContext(ctx, &id, `
+		UPDATE job
+		SET created = created + $5, updated = updated + $6, unchanged = unchanged + $7,
+			skipped = skipped + $8, failed = failed + $9, cancelled = cancelled + $10
+		WHERE `+fence+`
+		RETURNING id`, r.fenceArguments(counts.Created, counts.Updated, counts.Unchanged, counts.Skipped, counts.Failed, counts.Cancelled)...)
+	return held(err)
+}
+
+func (r *Run) fenceArguments(more ...any) []any {
+	return append([]any{r.job.SellerID, r.job.ID, r.job.Attempt, r.options.Worker}, more...)
+}
+
+// Log writes entries about this run to the seller's log, in a transaction of their own.
+func (r *Run) Log(ctx context.Context, entries ...activity.Entry) error {
+	return r.Write(ctx, func(ctx context.Context, tx *postgres.Tx) error {
+		return r.LogTx(ctx, tx, entries...)
+	})
+}
+
+// LogTx is Log in the transaction of what the entries tell of.
+func (r *Run) LogTx(ctx context.Context, tx *postgres.Tx, entries ...activity.Entry) error {
+	ours := make([]activity.Entry, len(entries))
+	for i, entry := range entries {
+		entry.JobID = r.job.ID
+		ours[i] = entry
+	}
+	return activity.Log(ctx, tx, r.job.SellerID, ours...)
+}
