@@ -154,7 +154,11 @@ func (call call) forbidden(refused *psa.RefusedError) error {
 	case call.isWrite():
 		return refused
 	default:
-		return unauthorized("ConnectWise denies these credentials the permission to "+call.operation,
+		reason := "ConnectWise denies these credentials the permission to " + call.operation
+		if refused.Message != "" {
+			reason += ": " + refused.Message
+		}
+		return unauthorized(reason,
 			fmt.Errorf("%w: %w", errNoPermission, statusError(http.StatusForbidden, refused)))
 	}
 }

@@ -231,7 +231,7 @@ func TestCompanies_StopsAtTheFirstErrorOfItsCaller(t *testing.T) {
 	server := newServer(t, collection{count: 2500}.ServeHTTP)
 	enough := errors.New("enough")
 	err := server.client(t).Companies(t.Context(), func([]psa.Company) error { return enough })
-	if err != enough { //nolint:errorlint // it must come back unwrapped
+	if err != enough {
 		t.Errorf("Companies = %v, want the very error of yield", err)
 	}
 	if got := len(server.all()); got != 1 {

@@ -26,7 +26,7 @@ func (t *text) UnmarshalJSON(data []byte) error {
 	case '"':
 		var s string
 		if json.Unmarshal(data, &s) == nil {
-			*t = text(withoutInvisible(s))
+			*t = text(invisible.Replace(s))
 		}
 	case '{', '[', 'n':
 	default:
@@ -35,17 +35,19 @@ func (t *text) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// withoutInvisible drops the marks that stray into ConnectWise texts by pasting (left-to-right mark, byte
-// order mark), which spoil comparisons, and the NUL that PostgreSQL cannot store.
-func withoutInvisible(s string) string {
-	return strings.NewReplacer("\u200e", "", "\ufeff", "", "\x00", "").Replace(s)
-}
+// invisible drops the marks that stray into ConnectWise texts by pasting (left-to-right mark, byte order
+// mark), which spoil comparisons, and the NUL that PostgreSQL cannot store.
+var invisible = strings.NewReplacer("\u200e", "", "\ufeff", "", "\x00", "")
 
 // number is an exact decimal, sent as a JSON number or a string.
 type number struct{ decimal.NullDecimal }
 
-// maxNumberLength is longer than any amount; longer texts are not numbers somebody entered.
-const maxNumberLength = 64
+// maxNumberLength and maxExponent are beyond any amount somebody entered. What exceeds them is no number: it
+// would only take time and room.
+const (
+	maxNumberLength = 64
+	maxExponent     = 30
+)
 
 func (n *number) UnmarshalJSON(data []byte) error {
 	*n = number{}
@@ -53,7 +55,7 @@ func (n *number) UnmarshalJSON(data []byte) error {
 	if s == "" || len(s) > maxNumberLength {
 		return nil
 	}
-	if value, err := decimal.NewFromString(s); err == nil {
+	if value, err := decimal.NewFromString(s); err == nil && -maxExponent <= value.Exponent() && value.Exponent() <= maxExponent {
 		n.NullDecimal = decimal.NewNullDecimal(value)
 	}
 	return nil

@@ -108,6 +108,7 @@ func TestProductRecord(t *testing.T) {
 		{"prices sent as text", `{"id":5,"price":"10.50","cost":""}`, psa.Product{ID: 5, Price: amount("10.50")}},
 		{"prices in scientific notation", `{"id":5,"price":1.5E+2}`, psa.Product{ID: 5, Price: amount("150")}},
 		{"absurd prices count as unset", `{"id":5,"price":1e999999999,"cost":{"value":1}}`, psa.Product{ID: 5}},
+		{"endless prices count as unset", `{"id":5,"price":1e-300,"cost":1e300}`, psa.Product{ID: 5}},
 		{"the subcategory stands in for a missing category", `{"id":5,"subcategory":{"id":1,"name":"Licences"}}`, psa.Product{ID: 5, Category: "Licences"}},
 		{"an inactive product", `{"id":5,"inactiveFlag":true}`, psa.Product{ID: 5, Inactive: true}},
 	} {
