@@ -8,6 +8,7 @@ package platform
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -138,3 +139,15 @@ func (e *Error) Error() string {
 
 // Unwrap returns the underlying error, if any.
 func (e *Error) Unwrap() error { return e.Err }
+
+// Summary returns what went wrong as a sentence for users: what was read, where it failed and why.
+func (e *Error) Summary() string {
+	text := "Reading " + e.Op + " from the Platform failed"
+	if e.Page > 0 {
+		text += fmt.Sprintf(" at page %d", e.Page)
+	}
+	if e.Row > 0 {
+		text += fmt.Sprintf(", row %d", e.Row)
+	}
+	return text + ": " + strings.TrimSuffix(e.Reason, ".") + "."
+}

@@ -1,0 +1,77 @@
+// Command crosswalk is the whole product in one binary: demo to try it, serve to run it, and the commands that
+// administer its database. Run it with --help; each command's file says what it does.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+type commandLine struct {
+	Log logFlags `embed:"" prefix:"log-"`
+
+	Demo     demoCommand     `cmd:"" help:"Start everything with believable data, to try crosswalk: PostgreSQL, a simulated ConnectWise, a simulated Platform and the gateway."`
+	Serve    serveCommand    `cmd:"" help:"Serve the gateway."`
+	Migrate  migrateCommand  `cmd:"" help:"Bring the database's schema up to date, or show where it stands."`
+	Seller   sellerCommand   `cmd:"" help:"Administer sellers."`
+	Token    tokenCommand    `cmd:"" help:"Administer tokens."`
+	Simulate simulateCommand `cmd:"" help:"Serve a stand-in for a system that crosswalk talks to."`
+}
+
+type simulateCommand struct {
+	ConnectWise simulateConnectWiseCommand `cmd:"" name:"connectwise" help:"Serve a simulated ConnectWise PSA."`
+	Platform    simulatePlatformCommand    `cmd:"" name:"platform" help:"Serve a simulated Platform billing feed."`
+}
+
+// logFlags say what is logged and how. Logs go to standard error.
+type logFlags struct {
+	Level  slog.Level `env:"CROSSWALK_LOG_LEVEL" default:"info" help:"Least level to log: debug, info, warn or error."`
+	Format string     `env:"CROSSWALK_LOG_FORMAT" enum:"text,json" default:"text" help:"Form of the log: text or json."`
+}
+
+func (f logFlags) logger(to io.Writer) *slog.Logger {
+	options := &slog.HandlerOptions{Level: f.Level}
+	if f.Format == "json" {
+		return slog.New(slog.NewJSONHandler(to, options))
+	}
+	return slog.New(slog.NewTextHandler(to, options))
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "crosswalk:", err)
+		os.Exit(1)
+	}
+}
+
+// run executes one command line. What a command answers goes to stdout, messages for people to standard error.
+func run(ctx context.Context, arguments []string, stdout io.Writer) error {
+	var line commandLine
+	parser, err := kong.New(&line,
+		kong.Name("crosswalk"),
+		kong.Description("GraphQL gateway between a cloud marketplace and ConnectWise PSA."),
+		kong.UsageOnError(),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.BindTo(stdout, (*io.Writer)(nil)),
+	)
+	if err != nil {
+		return err
+	}
+	command, err := parser.Parse(arguments)
+	if err != nil {
+		return err
+	}
+	log := line.Log.logger(os.Stderr)
+	slog.SetDefault(log)
+	command.Bind(log)
+	return command.Run()
+}

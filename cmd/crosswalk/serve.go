@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"crosswalk/internal/civil"
+	"crosswalk/internal/gateway"
+	"crosswalk/internal/httpapi"
+	"crosswalk/internal/httpapi/explorer"
+)
+
+// serveCommand runs one replica of the gateway.
+type serveCommand struct {
+	databaseFlags
+	keyFlags
+	insecureFlags
+	gatewayFlags
+}
+
+// gatewayFlags are what serve and demo have in common.
+type gatewayFlags struct {
+	Listen         string        `env:"CROSSWALK_LISTEN" default:"127.0.0.1:8080" help:"Address to listen on."`
+	Now            time.Time     `env:"CROSSWALK_NOW" optional:"" help:"Freeze what business rules take for today (RFC 3339); for demonstrations."`
+	PSABudget      time.Duration `name:"psa-budget" env:"CROSSWALK_PSA_BUDGET" default:"2s" help:"How long one operation waits for ConnectWise in all."`
+	PSAFreshness   time.Duration `name:"psa-freshness" env:"CROSSWALK_PSA_FRESHNESS" default:"5s" help:"How long an answer of ConnectWise serves other requests."`
+	PSACalls       int           `name:"psa-calls-per-minute" env:"CROSSWALK_PSA_CALLS_PER_MINUTE" default:"900" help:"Most calls a minute to one seller's ConnectWise."`
+	AllowedOrigins []string      `env:"CROSSWALK_ALLOWED_ORIGINS" help:"Web origins whose pages may call the gateway, such as https://app.example.com; * for all."`
+	HideSchema     bool          `env:"CROSSWALK_HIDE_SCHEMA" help:"Switch introspection and the schema download off."`
+	NoExplorer     bool          `env:"CROSSWALK_NO_EXPLORER" help:"Do not serve the GraphQL explorer at /."`
+
+	MaxBody      int64         `env:"CROSSWALK_MAX_BODY" default:"4194304" help:"Largest request body, in bytes."`
+	MaxTokens    int           `env:"CROSSWALK_MAX_TOKENS" default:"15000" help:"Longest document, in tokens."`
+	MaxDepth     int           `env:"CROSSWALK_MAX_DEPTH" default:"15" help:"Deepest nesting of fields."`
+	MaxAliases   int           `env:"CROSSWALK_MAX_ALIASES" default:"100" help:"Most aliases in a document."`
+	MaxExecution time.Duration `env:"CROSSWALK_MAX_EXECUTION" default:"30s" help:"Longest execution of a query or mutation."`
+}
+
+// config returns the gateway's configuration without database and keys.
+func (f gatewayFlags) config(log *slog.Logger, tokens ...explorer.Token) (gateway.Config, error) {
+	config := gateway.Config{
+		Listen:            f.Listen,
+		PSABudget:         f.PSABudget,
+		PSAFreshness:      f.PSAFreshness,
+		PSACallsPerMinute: f.PSACalls,
+		AllowedOrigins:    f.AllowedOrigins,
+		HideSchema:        f.HideSchema,
+		Limits: httpapi.Limits{
+			BodyBytes: f.MaxBody, Tokens: f.MaxTokens, Depth: f.MaxDepth, Aliases: f.MaxAliases, ExecutionTime: f.MaxExecution,
+		},
+		Log: log,
+	}
+	if !f.Now.IsZero() {
+		config.Clock = civil.Frozen(f.Now)
+	}
+	if !f.NoExplorer {
+		examples, err := explorer.Examples()
+		if err != nil {
+			return config, err
+		}
+		config.Explorer = &explorer.Config{Examples: examples, Tokens: tokens}
+	}
+	return config, nil
+}
+
+// Run serves until ctx ends, which is not an error.
+func (c *serveCommand) Run(ctx context.Context, log *slog.Logger) error {
+	ring, err := c.ring()
+	if err != nil {
+		return err
+	}
+	db, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	config, err := c.config(log)
+	if err != nil {
+		return err
+	}
+	config.DB, config.KeyRing, config.AllowInsecureUpstreams = db, ring, c.AllowInsecureUpstreams
+	return serve(ctx, config, func(g *gateway.Gateway) {
+		fmt.Fprintf(os.Stderr, "crosswalk serves http://%s/graphql\n", g.Address())
+	})
+}
+
+// drainTime is how long requests and runs under way may take to come to an end.
+const drainTime = 30 * time.Second
+
+// serve runs a gateway until ctx ends or it fails, and calls started once it listens.
+func serve(ctx context.Context, config gateway.Config, started func(*gateway.Gateway)) error {
+	g, err := gateway.New(config)
+	if err != nil {
+		return err
+	}
+	if err := g.Start(ctx); err != nil {
+		return err
+	}
+	started(g)
+	select {
+	case <-ctx.Done():
+	case <-g.Done():
+	}
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	defer cancel()
+	if err := g.Stop(stopping); err != nil {
+		return err
+	}
+	return g.Err()
+}

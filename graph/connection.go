@@ -1,0 +1,140 @@
+package graph
+
+import (
+	"crosswalk/graph/model"
+	"crosswalk/internal/postgres/grid"
+)
+
+// pageArguments are the paging arguments of a connection.
+type pageArguments struct {
+	first  *int
+	after  *string
+	last   *int
+	before *string
+	offset *int
+}
+
+// request starts the request for what is selected of a connection: columns by the fields of its rows, the
+// rest only where asked for.
+func (p pageArguments) request(s selection, byField map[string]string, always ...string) (grid.Request, error) {
+	page, err := grid.NewPage(p.first, p.after, p.last, p.before, p.offset)
+	if err != nil {
+		return grid.Request{}, err
+	}
+	req := grid.Request{
+		Columns:  s.nodes().columns(byField, always...),
+		Page:     page,
+		Total:    s.has("totalCount"),
+		Position: s.has("range"),
+		Sides:    s.under("pageInfo").has("hasNextPage", "hasPreviousPage"),
+	}
+	if !s.has("nodes", "edges", "pageInfo", "range") {
+		req.Page = grid.NoRows()
+	}
+	return req, nil
+}
+
+// connection is a page in the parts that every connection type has.
+type connection[N, E any] struct {
+	nodes    []N
+	edges    []E
+	pageInfo *model.PageInfo
+	span     *model.PageRange
+}
+
+// connect turns a page of rows into the parts of a connection.
+func connect[T, N, E any](result *grid.Result[T], node func(T) N, edge func(cursor string, node N) E) connection[N, E] {
+	c := connection[N, E]{
+		nodes:    make([]N, len(result.Rows)),
+		edges:    make([]E, len(result.Rows)),
+		pageInfo: &model.PageInfo{HasNextPage: result.HasNext, HasPreviousPage: result.HasPrevious},
+	}
+	for i, row := range result.Rows {
+		c.nodes[i] = node(row)
+		c.edges[i] = edge(result.Cursor(i), c.nodes[i])
+	}
+	if n := len(result.Rows); n > 0 {
+		start, end := result.Cursor(0), result.Cursor(n-1)
+		c.pageInfo.StartCursor, c.pageInfo.EndCursor = &start, &end
+		c.span = &model.PageRange{From: result.From, To: result.From + n - 1}
+	}
+	return c
+}
+
+// facetRequest is one facet of a connection: the field that shows it, the column it counts, and the
+// condition it counts under, which leaves out its own column's filter.
+type facetRequest[T any] struct {
+	field  string
+	column string
+	where  func() (grid.Condition, error)
+	target func(*T) *[]*model.FacetValue
+}
+
+// addFacets adds the facets that are selected to the request.
+func addFacets[T any](req *grid.Request, s selection, facets []facetRequest[T]) error {
+	selected := s.under("facets")
+	for _, f := range facets {
+		if !selected.has(f.field) {
+			continue
+		}
+		where, err := f.where()
+		if err != nil {
+			return err
+		}
+		req.Facets = append(req.Facets, grid.Facet{Column: f.column, Where: where})
+	}
+	return nil
+}
+
+// fillFacets puts the counted facets where they are shown; the others are never looked at.
+func fillFacets[T any](into *T, s selection, facets []facetRequest[T], counted [][]grid.FacetValue) *T {
+	selected := s.under("facets")
+	for _, f := range facets {
+		if !selected.has(f.field) {
+			continue
+		}
+		values := make([]*model.FacetValue, len(counted[0]))
+		for i, v := range counted[0] {
+			values[i] = &model.FacetValue{Value: v.Value, Count: v.Count}
+		}
+		*f.target(into) = values
+		counted = counted[1:]
+	}
+	return into
+}
+
+// textCondition compiles a StringFilter.
+func textCondition(column string, f *model.StringFilter) grid.Condition {
+	if f == nil {
+		return nil
+	}
+	var conditions []grid.Condition
+	if v := f.Eq.Value(); v != nil {
+		conditions = append(conditions, grid.Compare(column, grid.Equal, *v))
+	}
+	if v := f.In.Value(); v != nil {
+		conditions = append(conditions, grid.OneOf(column, v))
+	}
+	if v := f.Contains.Value(); v != nil {
+		conditions = append(conditions, grid.Contains(column, *v))
+	}
+	if v := f.StartsWith.Value(); v != nil {
+		conditions = append(conditions, grid.StartsWith(column, *v))
+	}
+	if v := f.IsNull.Value(); v != nil {
+		conditions = append(conditions, grid.IsNull(column, *v))
+	}
+	return grid.All(conditions...)
+}
+
+// anyOf compiles a list of alternatives; nil is no condition, an empty list matches nothing.
+func anyOf[V ~string](column string, values []V) grid.Condition {
+	if values == nil {
+		return nil
+	}
+	texts := make([]string, len(values))
+	for i, v := range values {
+		texts[i] = string(v)
+	}
+	return grid.OneOf(column, texts)
+}

@@ -1,0 +1,155 @@
+// Package loaders batches the ConnectWise look-ups of one operation.
+//
+// Every row that shows a ConnectWise record asks here; the asks of a whole page become one look-up in the
+// directory, which shares it with other requests in turn. Where ConnectWise does not answer within the
+// operation's time budget, the mirrored copy takes the record's place. Start reading at Set.
+package loaders
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/graph-gophers/dataloader/v7"
+
+	"crosswalk/internal/postgres"
+	"crosswalk/internal/psa"
+)
+
+// window is how long a batch waits for more rows, capacity the most rows of one.
+const (
+	window   = time.Millisecond
+	capacity = 1000
+)
+
+// Found is a record as well as it is known now.
+type Found[T any] struct {
+	Record T
+	// Live is true when ConnectWise was read, false when Record is the mirrored copy.
+	Live bool
+	// Deleted is true when ConnectWise, or else the mirror, does not have the record any more.
+	Deleted bool
+}
+
+// Set holds the loaders of one operation. Make a new one for each: answers are kept as long as it lives.
+type Set struct {
+	Companies *dataloader.Loader[psa.RecordID, Found[psa.Company]]
+
+	db        *postgres.DB
+	directory *psa.Directory
+	seller    postgres.SellerID
+	deadline  time.Time
+
+	mu      sync.Mutex
+	outcome Outcome
+}
+
+// Outcome says how ConnectWise behaved towards one operation.
+type Outcome struct {
+	// Asked is true when ConnectWise was needed at all.
+	Asked bool
+	// Available is false when it gave no usable answer.
+	Available bool
+	// RetryAt is when the next try makes sense; zero when unknown.
+	RetryAt time.Time
+}
+
+// NewSet returns the loaders of one operation of seller. Look-ups take until deadline at the longest; ctx
+// is the operation's, and ends them all.
+func NewSet(ctx context.Context, db *postgres.DB, directory *psa.Directory, seller postgres.SellerID, deadline time.Time) *Set {
+	s := &Set{db: db, directory: directory, seller: seller, deadline: deadline}
+	s.Companies = newLoader(ctx, s, kind[psa.Company]{
+		live:    directory.Companies,
+		mirror:  psa.MirroredCompanies,
+		deleted: func(c psa.Company) bool { return c.Deleted },
+	})
+	return s
+}
+
+// Outcome returns how ConnectWise behaved so far.
+func (s *Set) Outcome() Outcome {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.outcome
+}
+
+// kind says how records of one kind are read.
+type kind[T any] struct {
+	live    func(context.Context, postgres.SellerID, []psa.RecordID) (map[psa.RecordID]T, error)
+	mirror  func(context.Context, *postgres.Tx, postgres.SellerID, []psa.RecordID) (map[psa.RecordID]T, error)
+	deleted func(T) bool
+}
+
+// newLoader returns a loader whose batches run with the operation's context rather than that of the row
+// that happened to ask first.
+func newLoader[T any](ctx context.Context, s *Set, k kind[T]) *dataloader.Loader[psa.RecordID, Found[T]] {
+	batch := func(_ context.Context, ids []psa.RecordID) []*dataloader.Result[Found[T]] {
+		found, err := lookUp(ctx, s, k, ids)
+		results := make([]*dataloader.Result[Found[T]], len(ids))
+		for i, id := range ids {
+			results[i] = &dataloader.Result[Found[T]]{Data: found[id], Error: err}
+		}
+		return results
+	}
+	return dataloader.NewBatchedLoader(batch,
+		dataloader.WithWait[psa.RecordID, Found[T]](window),
+		dataloader.WithBatchCapacity[psa.RecordID, Found[T]](capacity))
+}
+
+// lookUp asks ConnectWise, and the mirror for what ConnectWise did not give.
+func lookUp[T any](ctx context.Context, s *Set, k kind[T], ids []psa.RecordID) (map[psa.RecordID]Found[T], error) {
+	waiting, cancel := context.WithDeadline(ctx, s.deadline)
+	defer cancel()
+	live, err := k.live(waiting, s.seller, ids)
+	available, err := s.note(err)
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[psa.RecordID]Found[T], len(ids))
+	var others []psa.RecordID
+	for _, id := range ids {
+		if record, ok := live[id]; ok {
+			found[id] = Found[T]{Record: record, Live: true, Deleted: k.deleted(record)}
+		} else {
+			others = append(others, id)
+		}
+	}
+	if len(others) == 0 {
+		return found, nil
+	}
+	var copies map[psa.RecordID]T
+	err = s.db.Seller(s.seller).Read(ctx, func(ctx context.Context, tx *postgres.Tx) error {
+		copies, err = k.mirror(ctx, tx, s.seller, others)
+		return err
+	})
+	for _, id := range others {
+		// A record that a complete answer does not hold is gone; we still know what it was called.
+		found[id] = Found[T]{Record: copies[id], Live: available, Deleted: available || k.deleted(copies[id])}
+	}
+	return found, err
+}
+
+// note remembers how ConnectWise behaved. An outage is not an error here: rows fall back to the mirror.
+func (s *Set) note(err error) (available bool, _ error) {
+	var unavailable *psa.UnavailableError
+	outage := errors.As(err, &unavailable)
+	if err != nil && !outage {
+		var refused *psa.RefusedError
+		if !errors.As(err, &refused) && !errors.Is(err, psa.ErrNotConnected) {
+			return false, err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.outcome.Asked {
+		s.outcome = Outcome{Asked: true, Available: true}
+	}
+	if err != nil {
+		s.outcome.Available = false
+		if outage && unavailable.RetryAt.After(s.outcome.RetryAt) {
+			s.outcome.RetryAt = unavailable.RetryAt
+		}
+	}
+	return err == nil, nil
+}

@@ -1,0 +1,207 @@
+// Package gateway puts the parts together: one replica of crosswalk, from its database to its listening
+// socket. serve, demo and end-to-end tests run the same one. It decides nothing; to see what there is to
+// decide, start reading at Config, and at New for who knows whom.
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+
+	"crosswalk/graph"
+	"crosswalk/internal/account"
+	"crosswalk/internal/account/seal"
+	"crosswalk/internal/activity"
+	"crosswalk/internal/civil"
+	"crosswalk/internal/httpapi"
+	"crosswalk/internal/httpapi/explorer"
+	"crosswalk/internal/jobs"
+	"crosswalk/internal/mapping"
+	"crosswalk/internal/platform"
+	"crosswalk/internal/platform/feed"
+	"crosswalk/internal/postgres"
+	"crosswalk/internal/postgres/notify"
+	"crosswalk/internal/psa"
+	"crosswalk/internal/psa/connectwise"
+)
+
+// Config says what a replica runs on. DB, KeyRing and Listen are required; the rest has defaults.
+type Config struct {
+	DB      *postgres.DB
+	KeyRing *seal.KeyRing
+	// Listen is the address to serve on, such as 127.0.0.1:8080; port 0 chooses a free one.
+	Listen string
+	// AllowInsecureUpstreams accepts ConnectWise and Platform addresses in plain HTTP or in private networks.
+	AllowInsecureUpstreams bool
+	// Clock is what business rules take for today.
+	Clock civil.Clock
+	// PSABudget is how long one operation waits for ConnectWise in all; 0 means 2 s.
+	PSABudget time.Duration
+	// PSAFreshness is how long a ConnectWise answer serves other requests; 0 means 5 s.
+	PSAFreshness time.Duration
+	// PSACallsPerMinute bounds the calls to one seller's ConnectWise; 0 means the client's default.
+	PSACallsPerMinute int
+	// Lease is how long a silent worker is believed to live; 0 means the runner's default.
+	Lease          time.Duration
+	Limits         httpapi.Limits
+	AllowedOrigins []string
+	HideSchema     bool
+	// Explorer is served at /; nil switches it off.
+	Explorer *explorer.Config
+	// Log takes what concerns operators; nil means slog.Default.
+	Log *slog.Logger
+}
+
+// service is what runs in the background of a replica.
+type service interface {
+	Start(context.Context) error
+	Stop(context.Context) error
+}
+
+// Gateway is one replica.
+type Gateway struct {
+	// Accounts manages the sellers of the database.
+	Accounts *account.Service
+
+	clients  *connectwise.Pool
+	server   *httpapi.Server
+	handler  *httpapi.Handler
+	services []service
+}
+
+// New puts a replica together. Nothing runs before Start.
+func New(config Config) (*Gateway, error) {
+	if config.Log == nil {
+		config.Log = slog.Default()
+	}
+	if config.PSABudget <= 0 {
+		config.PSABudget = 2 * time.Second
+	}
+	accounts := account.NewService(config.DB, config.KeyRing, time.Now, account.Options{AllowInsecureUpstreams: config.AllowInsecureUpstreams})
+	upstream := upstreams{config: config, accounts: accounts}
+	clients := connectwise.NewPool(upstream.connectWise)
+	directory := psa.NewDirectory(clients, psa.DirectoryOptions{Freshness: config.PSAFreshness})
+
+	listener := notify.NewListener(config.DB, config.Log)
+	runner := jobs.NewRunner(config.DB, jobs.Options{Listener: listener, Lease: config.Lease, Log: config.Log})
+	synchronizer := &mapping.Synchronizer{Clients: clients, Feed: upstream.feed, Zone: upstream.zone, Clock: config.Clock}
+	runner.Handle(mapping.KindSync, synchronizer.Run)
+
+	resolver := &graph.Resolver{
+		DB: config.DB, Accounts: accounts, Clients: clients, Directory: directory,
+		Mapping: mapping.NewService(config.DB, directory, config.PSABudget, time.Now),
+		Budget:  config.PSABudget, Now: time.Now,
+	}
+	handler, err := httpapi.New(httpapi.Config{
+		Schema:         resolver.Schema(httpapi.WithoutDefer),
+		SDL:            graph.SDL(),
+		Authenticator:  accounts,
+		Ready:          ready(config.DB),
+		Logger:         config.Log,
+		Limits:         config.Limits,
+		HideSchema:     config.HideSchema,
+		AllowedOrigins: config.AllowedOrigins,
+		Explorer:       config.Explorer,
+		Extensions:     []graphql.HandlerExtension{graph.Operation{Resolver: resolver}},
+	})
+	if err != nil {
+		return nil, err
+	}
+	server := httpapi.NewServer(config.Listen, handler, config.Log)
+	return &Gateway{
+		Accounts: accounts, clients: clients, server: server, handler: handler,
+		services: []service{listener, runner, activity.NewPurger(config.DB, time.Now, config.Log), server},
+	}, nil
+}
+
+// Start starts the background services and then serves. It does not block. When a part cannot be started,
+// those that were are stopped again.
+func (g *Gateway) Start(ctx context.Context) error {
+	for _, s := range g.services {
+		if err := s.Start(ctx); err != nil {
+			return errors.Join(err, g.Stop(ctx))
+		}
+	}
+	return nil
+}
+
+// Address returns where the gateway listens, once it does.
+func (g *Gateway) Address() string { return g.server.Address() }
+
+// Done is closed when the gateway stops serving; Err then says why, if not because of Stop.
+func (g *Gateway) Done() <-chan struct{} { return g.server.Done() }
+
+// Err returns why the gateway stopped serving by itself.
+func (g *Gateway) Err() error { return g.server.Err() }
+
+// Stop lets requests under way finish, hands background runs over to other replicas, and returns when
+// nothing runs any more, or when ctx is done. It may be called again.
+func (g *Gateway) Stop(ctx context.Context) error {
+	var problems []error
+	for i := len(g.services) - 1; i >= 0; i-- {
+		if err := g.services[i].Stop(ctx); err != nil {
+			problems = append(problems, err)
+		}
+	}
+	g.clients.Close()
+	return errors.Join(problems...)
+}
+
+// ready reports whether the database is there and fits.
+func ready(db *postgres.DB) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if err := db.Ping(ctx); err != nil {
+			return errors.New("the database does not answer")
+		}
+		return postgres.CheckSchema(ctx, db.Pool())
+	}
+}
+
+// upstreams opens the connections of sellers to the systems they use.
+type upstreams struct {
+	config   Config
+	accounts *account.Service
+}
+
+func (u upstreams) connectWise(ctx context.Context, seller postgres.SellerID) (connectwise.Config, int, error) {
+	var saved account.Credentials
+	err := u.config.DB.Seller(seller).Read(ctx, func(ctx context.Context, tx *postgres.Tx) (err error) {
+		saved, err = u.accounts.Credentials(ctx, tx, seller)
+		return err
+	})
+	if errors.Is(err, account.ErrNotConnected) {
+		return connectwise.Config{}, 0, psa.ErrNotConnected
+	}
+	if err != nil {
+		return connectwise.Config{}, 0, fmt.Errorf("read ConnectWise credentials: %w", err)
+	}
+	return connectwise.Config{
+		APIURL: saved.APIURL, CompanyID: saved.CompanyID, PublicKey: saved.PublicKey,
+		PrivateKey: saved.PrivateKey.Reveal(), ClientID: saved.ClientID.Reveal(),
+		AllowInsecure: u.config.AllowInsecureUpstreams, CallsPerMinute: u.config.PSACallsPerMinute,
+		Log: u.config.Log.With("seller", seller.String()),
+	}, saved.Revision, nil
+}
+
+func (u upstreams) feed(ctx context.Context, seller postgres.SellerID) (platform.Feed, error) {
+	saved, err := u.accounts.PlatformCredentials(ctx, seller)
+	if err != nil {
+		return nil, fmt.Errorf("read Platform credentials: %w", err)
+	}
+	return feed.NewClient(feed.Config{
+		BaseURL: saved.URL, Key: saved.Key.Reveal(), Token: saved.Token.Reveal(),
+		AllowInsecure: u.config.AllowInsecureUpstreams, Log: u.config.Log.With("seller", seller.String()),
+	})
+}
+
+func (u upstreams) zone(ctx context.Context, seller postgres.SellerID) (*time.Location, error) {
+	home, err := u.accounts.Seller(ctx, seller)
+	if err != nil {
+		return nil, err
+	}
+	return home.Zone, nil
+}

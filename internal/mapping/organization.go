@@ -1,0 +1,130 @@
+// Package mapping says which Platform record is which ConnectWise record, and keeps it true: reading the
+// Organizations list, mapping and unmapping, excluding, and the run that refreshes both sides.
+//
+// A mapping lives once, on the record itself; whoever needs a line's company resolves it from here. The
+// package knows nothing of GraphQL or HTTP. Start reading at Organizations for the list, Service.Edit for
+// changes, and Synchronizer for the run.
+package mapping
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"crosswalk/internal/postgres"
+	"crosswalk/internal/postgres/grid"
+	"crosswalk/internal/psa"
+)
+
+// Organization is one row of the Organizations list. Only the columns asked for are filled.
+type Organization struct {
+	grid.Row
+	ID               int64         `db:"id"`
+	PlatformID       string        `db:"platform_id"`
+	Name             string        `db:"name"`
+	ReferenceNumber  string        `db:"reference_number"`
+	Status           string        `db:"status"`
+	PsaCompanyID     *psa.RecordID `db:"psa_company_id"`
+	ExcludedFromSync bool          `db:"excluded_from_sync"`
+	Revision         int           `db:"revision"`
+	MappedAt         *time.Time    `db:"mapped_at"`
+	MappedBy         *string       `db:"mapped_by"`
+}
+
+// OrganizationColumns are all columns of Organization.
+var OrganizationColumns = []string{
+	"id", "platform_id", "name", "reference_number", "status", "psa_company_id",
+	"excluded_from_sync", "revision", "mapped_at", "mapped_by",
+}
+
+var company = []string{"company"}
+
+// organizations is the list of organizations with the mirrored company of each.
+var organizations = &grid.Grid{
+	Name:   "organization",
+	From:   "organization o",
+	Seller: "o.seller_id",
+	ID:     "o.id",
+	Joins: []grid.Join{
+		{Name: "company", SQL: "LEFT JOIN psa_company c ON c.seller_id = o.seller_id AND c.record_id = o.psa_company_id"},
+	},
+	Columns: map[string]grid.Column{
+		"id":                 {SQL: "o.id", Type: grid.Integer},
+		"platform_id":        {SQL: "o.platform_id"},
+		"name":               {SQL: "o.name"},
+		"reference_number":   {SQL: "o.reference_number"},
+		"reference_order":    {SQL: "o.reference_order", Type: grid.Number, Nullable: true},
+		"status":             {SQL: "o.status"},
+		"psa_company_id":     {SQL: "o.psa_company_id", Type: grid.Integer, Nullable: true},
+		"psa_name":           {SQL: "c.name", Joins: company, Nullable: true},
+		"psa_identifier":     {SQL: "c.identifier", Joins: company, Nullable: true},
+		"psa_status":         {SQL: "c.status", Joins: company, Nullable: true},
+		"excluded_from_sync": {SQL: "o.excluded_from_sync", Type: grid.Boolean},
+		"mapping_status": {
+			SQL:   "CASE WHEN o.psa_company_id IS NULL THEN 'UNMAPPED' ELSE 'MAPPED' END",
+			Order: "(o.psa_company_id IS NULL)", OrderType: grid.Boolean,
+		},
+		"revision":  {SQL: "o.revision", Type: grid.Integer},
+		"mapped_at": {SQL: "o.mapped_at", Type: grid.Instant, Nullable: true},
+		"mapped_by": {SQL: "o.mapped_by", Nullable: true},
+		"search":    {SQL: "o.search_text", Folded: true},
+	},
+}
+
+// Organizations answers a request for seller's organizations.
+func Organizations(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID, req grid.Request) (*grid.Result[Organization], error) {
+	if req.Where == nil {
+		req.KnownTotal = func(ctx context.Context, tx *postgres.Tx) (int, error) {
+			totals, err := ReadTotals(ctx, tx, seller, KindOrganization)
+			return totals.Total, err
+		}
+	}
+	return grid.Fetch[Organization](ctx, tx, organizations, seller, req)
+}
+
+// SearchOrganizations holds for organizations with text in name, reference number, PSA name or PSA identifier.
+func SearchOrganizations(seller postgres.SellerID, text string) grid.Condition {
+	return grid.Any(
+		grid.Contains("search", text),
+		mappedToMatch("o.psa_company_id", "psa_company", seller, text),
+	)
+}
+
+// mappedToMatch holds for rows whose PSA record matches text. The matching records are found first, by
+// their own search index, so that neither side is read through.
+func mappedToMatch(column, table string, seller postgres.SellerID, text string) grid.Condition {
+	return grid.Expression(nil, column+` = ANY (ARRAY(
+		SELECT m.record_id
+		FROM `+table+` m
+		WHERE m.seller_id = ?
+			AND m.search_text LIKE lower(?::text COLLATE alphabetical) COLLATE "C"))`,
+		seller, grid.Pattern(text))
+}
+
+// Totals count the records of one kind, whatever a list is filtered by.
+type Totals struct {
+	Total    int `db:"total"`
+	Mapped   int `db:"mapped"`
+	Excluded int `db:"excluded"`
+}
+
+// Unmapped is what is not mapped.
+func (t Totals) Unmapped() int { return t.Total - t.Mapped }
+
+// ReadTotals returns the totals of one kind. They are kept, not counted.
+func ReadTotals(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID, kind Kind) (Totals, error) {
+	var all []Totals
+	err := tx.SelectContext(ctx, &all, `
+		SELECT total, mapped, excluded
+		FROM mapping_total
+		WHERE seller_id = $1
+			AND kind = $2`,
+		seller, kind)
+	if err != nil {
+		return Totals{}, fmt.Errorf("read totals of %s: %w", kind, err)
+	}
+	if len(all) == 0 {
+		return Totals{}, nil
+	}
+	return all[0], nil
+}

@@ -1,0 +1,136 @@
+package grid
+
+import (
+	"strings"
+)
+
+// Condition is a predicate over the columns of a grid. A nil Condition holds for every row.
+type Condition interface {
+	build(*statement) string
+}
+
+type conditionFunc func(*statement) string
+
+func (f conditionFunc) build(s *statement) string { return f(s) }
+
+// All holds where every condition does; without conditions it holds everywhere. Nil conditions are left out.
+func All(conditions ...Condition) Condition { return combine(" AND ", "TRUE", conditions) }
+
+// Any holds where at least one condition does; without conditions it holds nowhere.
+func Any(conditions ...Condition) Condition { return combine(" OR ", "FALSE", conditions) }
+
+func combine(operator, empty string, conditions []Condition) Condition {
+	var given []Condition
+	for _, c := range conditions {
+		if c != nil {
+			given = append(given, c)
+		}
+	}
+	switch {
+	case len(given) == 1:
+		return given[0]
+	case len(given) == 0 && operator == " AND ":
+		return nil
+	}
+	return conditionFunc(func(s *statement) string {
+		if len(given) == 0 {
+			return empty
+		}
+		parts := make([]string, len(given))
+		for i, c := range given {
+			parts[i] = s.nest(c)
+		}
+		return "(" + strings.Join(parts, operator) + ")"
+	})
+}
+
+// Not holds exactly where c does not, rows without a value included.
+func Not(c Condition) Condition {
+	return conditionFunc(func(s *statement) string {
+		if c == nil {
+			return "FALSE"
+		}
+		return "(" + s.nest(c) + ") IS NOT TRUE"
+	})
+}
+
+// Operator compares a column with a value.
+type Operator string
+
+// The operators of Compare.
+const (
+	Equal          Operator = "="
+	Less           Operator = "<"
+	LessOrEqual    Operator = "<="
+	Greater        Operator = ">"
+	GreaterOrEqual Operator = ">="
+)
+
+// Compare holds where the column has a value that compares so with the one given.
+func Compare(column string, operator Operator, value any) Condition {
+	return conditionFunc(func(s *statement) string {
+		return s.use(column) + " " + string(operator) + " " + s.arg(value)
+	})
+}
+
+// OneOf holds where the column has one of the values; it holds nowhere when there are none.
+func OneOf[T any](column string, values []T) Condition {
+	return conditionFunc(func(s *statement) string {
+		if len(values) == 0 {
+			return "FALSE"
+		}
+		return s.use(column) + " = ANY(" + s.arg(values) + ")"
+	})
+}
+
+// IsNull holds where the column has no value, or, with null false, where it has one.
+func IsNull(column string, null bool) Condition {
+	return conditionFunc(func(s *statement) string {
+		if null {
+			return s.use(column) + " IS NULL"
+		}
+		return s.use(column) + " IS NOT NULL"
+	})
+}
+
+// Contains holds where the column contains text, ignoring case; % and _ mean themselves.
+func Contains(column, text string) Condition {
+	return like(column, Pattern(text))
+}
+
+// StartsWith holds where the column starts with text, ignoring case; % and _ mean themselves.
+func StartsWith(column, text string) Condition {
+	return like(column, escape(text)+"%")
+}
+
+func like(column, pattern string) Condition {
+	return conditionFunc(func(s *statement) string {
+		expression := s.use(column)
+		if !s.grid.column(column).Folded {
+			expression = "lower(" + expression + " COLLATE alphabetical)"
+		}
+		return expression + ` COLLATE "C" LIKE ` + folded(s.arg(pattern))
+	})
+}
+
+// folded puts a pattern into lower case by the rules the stored text was, and back into the byte order of
+// the search columns, which their index has.
+func folded(placeholder string) string {
+	return "lower(" + placeholder + `::text COLLATE alphabetical) COLLATE "C"`
+}
+
+var escaper = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
+
+func escape(text string) string { return escaper.Replace(text) }
+
+// Expression is a predicate in SQL for what columns cannot say. The text is constant and has a ? for each
+// argument; joins are named as in Column.
+func Expression(joins []string, sql string, args ...any) Condition {
+	return conditionFunc(func(s *statement) string {
+		s.need(joins)
+		return "(" + s.expand(sql, args) + ")"
+	})
+}
+
+// Pattern returns the LIKE pattern for texts that contain text, in which % and _ mean themselves.
+func Pattern(text string) string { return "%" + escape(text) + "%" }

@@ -1,0 +1,99 @@
+package grid
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/shopspring/decimal"
+
+	"crosswalk/internal/civil"
+)
+
+// cursor is the position of one row: the values it is sorted by, its id, and where it stood in the list
+// when it was handed out (0 where that was not known).
+type cursor struct {
+	Ordering uint32    `json:"o"`
+	Position int       `json:"p,omitempty"`
+	ID       int64     `json:"i"`
+	Keys     []*string `json:"k,omitempty"`
+}
+
+// maxCursor bounds what is decoded; no cursor of ours comes near it.
+const maxCursor = 16 << 10
+
+func (c cursor) encode() string {
+	data, err := json.Marshal(c)
+	if err != nil {
+		panic(err) // strings and numbers always marshal
+	}
+	return base64.RawURLEncoding.EncodeToString(data)
+}
+
+// decodeCursor reads a cursor that was made for keys, and refuses any other.
+func decodeCursor(text string, ordering uint32, keys []key) (*cursor, error) {
+	if text == "" {
+		return nil, nil
+	}
+	malformed := inputErrorf("this is not a cursor of this list: pass an endCursor, startCursor or edge cursor as it came")
+	if len(text) > maxCursor {
+		return nil, malformed
+	}
+	data, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil {
+		return nil, malformed
+	}
+	var c cursor
+	if err := json.Unmarshal(data, &c); err != nil {
+		return nil, malformed
+	}
+	if c.Ordering != ordering {
+		return nil, inputErrorf("this cursor belongs to another list or ordering: start again without it, or keep orderBy as it was")
+	}
+	if len(c.Keys) != len(keys) || c.Position < 0 {
+		return nil, malformed
+	}
+	for i, k := range keys {
+		if c.Keys[i] == nil && !k.nullable || c.Keys[i] != nil && !k.kind.accepts(*c.Keys[i]) {
+			return nil, malformed
+		}
+	}
+	return &c, nil
+}
+
+// accepts reports whether PostgreSQL would read the text as a value of the type.
+func (t Type) accepts(text string) bool {
+	var err error
+	switch t {
+	case Text:
+		if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+			return false
+		}
+	case Integer:
+		_, err = strconv.ParseInt(text, 10, 64)
+	case Number:
+		_, err = decimal.NewFromString(text)
+	case Boolean:
+		return text == "true" || text == "false"
+	case Date:
+		_, err = civil.ParseDate(text)
+	case Instant:
+		_, err = time.Parse("2006-01-02 15:04:05.999999-07", text)
+	}
+	return err == nil
+}
+
+// ordering returns a number that stands for the list and its order in cursors.
+func (g *Grid) ordering(order []Order) uint32 {
+	h := fnv.New32a()
+	fmt.Fprintf(h, "%s", g.Name)
+	for _, o := range order {
+		fmt.Fprintf(h, " %s %t", o.Column, o.Descending)
+	}
+	return h.Sum32()
+}

@@ -1,0 +1,298 @@
+package grid
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/lib/pq"
+
+	"crosswalk/internal/postgres"
+)
+
+// Request says what one caller wants of a list. What is not asked for is not computed.
+type Request struct {
+	// Columns to select, by name.
+	Columns []string
+	Where   Condition
+	Order   []Order
+	Page    Page
+	// Total asks for the number of rows that match, Position for where the page starts among them.
+	Total, Position bool
+	// Sides asks whether there are rows on the side that the page was not read towards.
+	Sides bool
+	// Facets to count, each under its own condition.
+	Facets []Facet
+	// KnownTotal, when set, is the number of rows that match without counting them.
+	KnownTotal func(ctx context.Context, tx *postgres.Tx) (int, error)
+}
+
+// Facet asks for the distinct values of a column among the rows where a condition holds.
+type Facet struct {
+	Column string
+	Where  Condition
+}
+
+// FacetValue is one value of a facet with the number of rows that have it.
+type FacetValue struct {
+	Value string `db:"value"`
+	Count int    `db:"count"`
+}
+
+// Row is what Fetch needs of every row; row types embed it.
+type Row struct {
+	RowID int64   `db:"_id"`
+	Keys  rowKeys `db:"_keys"`
+}
+
+func (r Row) position() Row { return r }
+
+type positioned interface{ position() Row }
+
+// rowKeys are the values a row is sorted by, as text.
+type rowKeys []*string
+
+// Scan reads a PostgreSQL text array.
+func (k *rowKeys) Scan(src any) error {
+	var values []sql.NullString
+	if err := pq.Array(&values).Scan(src); err != nil {
+		return err
+	}
+	*k = make(rowKeys, len(values))
+	for i, v := range values {
+		if v.Valid {
+			(*k)[i] = &v.String
+		}
+	}
+	return nil
+}
+
+// Result is one page of a list.
+type Result[T any] struct {
+	Rows                 []T
+	HasNext, HasPrevious bool
+	// Total is the number of rows that match, where asked for.
+	Total int
+	// From is the position of the first row counted from 1, 0 where it is unknown or there is no row.
+	From int
+	// Facets in the order of the request.
+	Facets   [][]FacetValue
+	ordering uint32
+}
+
+// Cursor returns the cursor of the i-th row.
+func (r *Result[T]) Cursor(i int) string {
+	row := any(r.Rows[i]).(positioned).position()
+	c := cursor{Ordering: r.ordering, ID: row.RowID, Keys: row.Keys}
+	if r.From > 0 {
+		c.Position = r.From + i
+	}
+	return c.encode()
+}
+
+// Fetch answers a request for seller's rows in tx. T embeds Row and has a db tag for each column. Errors
+// about the request's cursors are *InputError.
+func Fetch[T positioned](ctx context.Context, tx *postgres.Tx, g *Grid, seller postgres.SellerID, req Request) (*Result[T], error) {
+	f := fetch[T]{ctx: ctx, tx: tx, grid: g, seller: seller, req: req}
+	if err := f.run(); err != nil {
+		return nil, err
+	}
+	return &f.result, nil
+}
+
+type fetch[T positioned] struct {
+	ctx    context.Context
+	tx     *postgres.Tx
+	grid   *Grid
+	seller postgres.SellerID
+	req    Request
+
+	after, before *cursor
+	more          bool // there are rows beyond the page in the direction it was read
+	result        Result[T]
+}
+
+func (f *fetch[T]) run() error {
+	f.result.ordering = f.grid.ordering(f.req.Order)
+	keys := f.grid.statement().keys(f.req.Order)
+	var err error
+	if f.after, err = decodeCursor(f.req.Page.after, f.result.ordering, keys); err != nil {
+		return err
+	}
+	if f.before, err = decodeCursor(f.req.Page.before, f.result.ordering, keys); err != nil {
+		return err
+	}
+	if probe := f.grid.statement(); f.req.Where != nil {
+		if probe.build(f.req.Where); probe.err != nil {
+			return probe.err
+		}
+	}
+	for _, step := range []func() error{f.rows, f.total, f.position, f.sides, f.facets} {
+		if err := step(); err != nil {
+			return fmt.Errorf("list %s: %w", f.grid.Name, err)
+		}
+	}
+	return nil
+}
+
+// rows reads the page and one row more, which tells whether the list goes on.
+func (f *fetch[T]) rows() error {
+	page := f.req.Page
+	if page.size == 0 {
+		return nil
+	}
+	s := f.grid.statement()
+	keys := s.keys(f.req.Order)
+	selected := []string{s.grid.ID + ` AS "_id"`}
+	if len(keys) > 0 {
+		texts := make([]string, len(keys))
+		for i, k := range keys {
+			texts[i] = "(" + k.sql + ")::text"
+		}
+		selected = append(selected, "ARRAY["+strings.Join(texts, ", ")+`] AS "_keys"`)
+	}
+	for _, name := range f.req.Columns {
+		selected = append(selected, s.use(name)+` AS "`+name+`"`)
+	}
+	where := s.where(f.seller, s.build(f.req.Where), s.beyond(f.after, keys, false), s.beyond(f.before, keys, true))
+	query := "SELECT " + strings.Join(selected, ", ") + "\n" + s.from() + "\n" + where + "\n" +
+		s.orderBy(keys, page.backward) + "\nLIMIT " + s.arg(page.size+1)
+	if page.offset > 0 {
+		query += " OFFSET " + s.arg(page.offset)
+	}
+	rows := make([]T, 0, min(page.size+1, 64))
+	if err := f.tx.SelectContext(f.ctx, &rows, query, s.args...); err != nil {
+		return fmt.Errorf("rows: %w", err)
+	}
+	if f.more = len(rows) > page.size; f.more {
+		rows = rows[:page.size]
+	}
+	if page.backward {
+		slices.Reverse(rows)
+	}
+	f.result.Rows = rows
+	return nil
+}
+
+func (f *fetch[T]) total() error {
+	fromTheEnd := f.req.Position && f.req.Page.backward && f.before == nil
+	if !f.req.Total && !fromTheEnd {
+		return nil
+	}
+	var err error
+	if f.req.KnownTotal != nil {
+		f.result.Total, err = f.req.KnownTotal(f.ctx, f.tx)
+	} else {
+		f.result.Total, err = f.count("", nil)
+	}
+	return err
+}
+
+// count counts the rows that match and lie on one side of a cursor, or all that match.
+func (f *fetch[T]) count(side string, c *cursor) (int, error) {
+	s := f.grid.statement()
+	beyond := ""
+	if c != nil {
+		beyond = s.beyond(c, s.keys(f.req.Order), side == "before")
+	}
+	where := s.where(f.seller, s.build(f.req.Where), beyond)
+	var n int
+	err := f.tx.GetContext(f.ctx, &n, "SELECT count(*)\n"+s.from()+"\n"+where, s.args...)
+	if err != nil {
+		return 0, fmt.Errorf("count: %w", err)
+	}
+	return n, nil
+}
+
+// position finds where the page starts. Mostly the cursor that led here knows; where it does not, the rows
+// before the page are counted, if somebody asked.
+func (f *fetch[T]) position() error {
+	r, page := &f.result, f.req.Page
+	if len(r.Rows) == 0 {
+		return nil
+	}
+	switch {
+	case !page.backward && f.after == nil:
+		r.From = page.offset + 1
+	case !page.backward && f.after.Position > 0:
+		r.From = f.after.Position + 1
+	case page.backward && f.before != nil && f.before.Position > len(r.Rows):
+		r.From = f.before.Position - len(r.Rows)
+	case page.backward && f.before == nil && f.req.Position:
+		r.From = r.Total - len(r.Rows) + 1
+	case f.req.Position:
+		first := r.Rows[0].position()
+		n, err := f.count("before", &cursor{ID: first.RowID, Keys: first.Keys})
+		if err != nil {
+			return err
+		}
+		r.From = n + 1
+	}
+	return nil
+}
+
+// sides says whether the list goes on at either end of the page.
+func (f *fetch[T]) sides() error {
+	r, page := &f.result, f.req.Page
+	ahead, behind := &r.HasNext, &r.HasPrevious
+	if page.backward {
+		ahead, behind = behind, ahead
+	}
+	*ahead = f.more
+	opposite, side := f.after, "before"
+	if page.backward {
+		opposite, side = f.before, "after"
+	}
+	switch {
+	case !f.req.Sides:
+		return nil
+	case page.offset > 0 && len(r.Rows) > 0:
+		*behind = true
+		return nil
+	case page.offset > 0:
+		n, err := f.count("", nil)
+		*behind = n > 0
+		return err
+	case opposite == nil:
+		return nil
+	}
+	var err error
+	*behind, err = f.existsUpTo(opposite, side)
+	return err
+}
+
+// existsUpTo reports whether a row that matches is the cursor's own or lies on the given side of it.
+func (f *fetch[T]) existsUpTo(c *cursor, side string) (bool, error) {
+	s := f.grid.statement()
+	beyond := s.beyond(c, s.keys(f.req.Order), side == "before")
+	itself := f.grid.ID + " = " + s.arg(c.ID)
+	where := s.where(f.seller, s.build(f.req.Where), "("+itself+" OR "+beyond+")")
+	var exists bool
+	err := f.tx.GetContext(f.ctx, &exists, "SELECT EXISTS (SELECT\n"+s.from()+"\n"+where+")", s.args...)
+	if err != nil {
+		return false, fmt.Errorf("sides: %w", err)
+	}
+	return exists, nil
+}
+
+func (f *fetch[T]) facets() error {
+	for _, facet := range f.req.Facets {
+		s := f.grid.statement()
+		column := s.use(facet.Column)
+		where := s.where(f.seller, s.build(facet.Where), column+" IS NOT NULL")
+		values := []FacetValue{}
+		err := f.tx.SelectContext(f.ctx, &values, `
+			SELECT (`+column+`)::text COLLATE alphabetical AS value, count(*) AS count
+			`+s.from()+`
+			`+where+`
+			GROUP BY 1
+			ORDER BY 1`, s.args...)
+		if err != nil {
+			return fmt.Errorf("facet %s: %w", facet.Column, err)
+		}
+		f.result.Facets = append(f.result.Facets, values)
+	}
+	return nil
+}

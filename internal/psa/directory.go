@@ -1,0 +1,214 @@
+package psa
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"crosswalk/internal/postgres"
+)
+
+// ErrNotConnected means that the seller has not saved credentials.
+var ErrNotConnected = errors.New("no ConnectWise credentials are saved")
+
+// Clients finds the client of a seller. It returns ErrNotConnected where there is none.
+type Clients interface {
+	Client(ctx context.Context, seller postgres.SellerID) (Client, error)
+}
+
+// DirectoryOptions tune a Directory. The zero value is ready for use.
+type DirectoryOptions struct {
+	// Freshness is how long an answer counts as live for other requests; 0 means 5 s.
+	Freshness time.Duration
+	// FetchTimeout bounds one look-up that all its waiters may have given up on; 0 means 10 s.
+	FetchTimeout time.Duration
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+}
+
+// Directory verifies records live. It shares what it learns: ids asked for by many requests at once are
+// asked of ConnectWise once, and an answer serves everybody for a few seconds. A look-up goes on when a
+// waiter runs out of time, so the next one finds its answer. It is safe for concurrent use.
+type Directory struct {
+	companies book[Company]
+}
+
+// NewDirectory returns a Directory that asks the clients given.
+func NewDirectory(clients Clients, options DirectoryOptions) *Directory {
+	shared := bookOptions{clients: clients, freshness: options.Freshness, timeout: options.FetchTimeout, now: options.Now}
+	if shared.freshness <= 0 {
+		shared.freshness = 5 * time.Second
+	}
+	if shared.timeout <= 0 {
+		shared.timeout = 10 * time.Second
+	}
+	if shared.now == nil {
+		shared.now = time.Now
+	}
+	return &Directory{
+		companies: newBook(shared, Client.CompaniesByID, func(c Company) RecordID { return c.ID }),
+	}
+}
+
+// Companies returns the live records of the ids that exist; an id missing from the answer does not exist.
+// It waits until ctx is done at the longest and then returns *UnavailableError, as when ConnectWise does
+// not answer.
+func (d *Directory) Companies(ctx context.Context, seller postgres.SellerID, ids []RecordID) (map[RecordID]Company, error) {
+	return d.companies.lookup(ctx, seller, ids, false)
+}
+
+// ConfirmCompanies is Companies for decisions rather than display: it asks ConnectWise anew.
+func (d *Directory) ConfirmCompanies(ctx context.Context, seller postgres.SellerID, ids []RecordID) (map[RecordID]Company, error) {
+	return d.companies.lookup(ctx, seller, ids, true)
+}
+
+// Forget drops what is remembered of a seller, after its connection changed.
+func (d *Directory) Forget(seller postgres.SellerID) {
+	d.companies.forget(seller)
+}
+
+type bookOptions struct {
+	clients            Clients
+	freshness, timeout time.Duration
+	now                func() time.Time
+}
+
+// book is the directory of one kind of record.
+type book[T any] struct {
+	bookOptions
+	fetch func(Client, context.Context, []RecordID) ([]T, error)
+	id    func(T) RecordID
+
+	mu      *sync.Mutex
+	entries map[entryKey]*entry[T]
+	swept   *time.Time
+}
+
+type entryKey struct {
+	seller postgres.SellerID
+	id     RecordID
+}
+
+// entry is the answer for one record, or the promise of one: done closes when the look-up it is part of ends.
+type entry[T any] struct {
+	done   chan struct{}
+	record T
+	found  bool
+	err    error
+	until  time.Time
+}
+
+func newBook[T any](options bookOptions, fetch func(Client, context.Context, []RecordID) ([]T, error), id func(T) RecordID) book[T] {
+	return book[T]{
+		bookOptions: options, fetch: fetch, id: id,
+		mu: new(sync.Mutex), entries: make(map[entryKey]*entry[T]), swept: new(time.Time),
+	}
+}
+
+func (b *book[T]) lookup(ctx context.Context, seller postgres.SellerID, ids []RecordID, anew bool) (map[RecordID]T, error) {
+	wanted := make(map[RecordID]*entry[T], len(ids))
+	if missing := b.claim(seller, ids, anew, wanted); len(missing) > 0 {
+		go b.ask(context.WithoutCancel(ctx), seller, missing)
+	}
+	found := make(map[RecordID]T, len(wanted))
+	for id, e := range wanted {
+		select {
+		case <-e.done:
+		case <-ctx.Done():
+			return nil, &UnavailableError{Reason: "ConnectWise did not answer in time", RetryAt: b.now().Add(b.freshness), Err: ctx.Err()}
+		}
+		if e.err != nil {
+			return nil, e.err
+		}
+		if e.found {
+			found[id] = e.record
+		}
+	}
+	return found, nil
+}
+
+// claim notes the entry of each id and returns those that must be asked for: all of them when asking anew,
+// else those that nobody is asking for and no fresh answer is known of.
+func (b *book[T]) claim(seller postgres.SellerID, ids []RecordID, anew bool, wanted map[RecordID]*entry[T]) map[RecordID]*entry[T] {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := b.now()
+	b.sweep(now)
+	missing := make(map[RecordID]*entry[T])
+	for _, id := range ids {
+		if wanted[id] != nil {
+			continue
+		}
+		k := entryKey{seller, id}
+		e := b.entries[k]
+		if e == nil || anew || isDone(e.done) && !now.Before(e.until) {
+			e = &entry[T]{done: make(chan struct{})}
+			b.entries[k] = e
+			missing[id] = e
+		}
+		wanted[id] = e
+	}
+	return missing
+}
+
+// ask looks the records up and settles their entries. A failure settles them too, but is not remembered.
+func (b *book[T]) ask(ctx context.Context, seller postgres.SellerID, missing map[RecordID]*entry[T]) {
+	ctx, cancel := context.WithTimeout(ctx, b.timeout)
+	defer cancel()
+	records, err := b.fetchAll(ctx, seller, slices.Sorted(maps.Keys(missing)))
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	until := b.now().Add(b.freshness)
+	for _, record := range records {
+		if e := missing[b.id(record)]; e != nil {
+			e.record, e.found = record, true
+		}
+	}
+	for id, e := range missing {
+		if e.err = err; err == nil {
+			e.until = until
+		} else if k := (entryKey{seller, id}); b.entries[k] == e {
+			delete(b.entries, k)
+		}
+		close(e.done)
+	}
+}
+
+func (b *book[T]) fetchAll(ctx context.Context, seller postgres.SellerID, ids []RecordID) ([]T, error) {
+	client, err := b.clients.Client(ctx, seller)
+	if err != nil {
+		return nil, err
+	}
+	records, err := b.fetch(client, ctx, ids)
+	if err != nil && errors.Is(err, context.DeadlineExceeded) {
+		return nil, &UnavailableError{Reason: "ConnectWise did not answer in time", Err: err}
+	}
+	return records, err
+}
+
+// sweep forgets answers that are no longer fresh, now and then.
+func (b *book[T]) sweep(now time.Time) {
+	if now.Sub(*b.swept) < b.freshness {
+		return
+	}
+	*b.swept = now
+	maps.DeleteFunc(b.entries, func(_ entryKey, e *entry[T]) bool { return isDone(e.done) && !now.Before(e.until) })
+}
+
+func (b *book[T]) forget(seller postgres.SellerID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	maps.DeleteFunc(b.entries, func(k entryKey, _ *entry[T]) bool { return k.seller == seller })
+}
+
+func isDone(done chan struct{}) bool {
+	select {
+	case <-done:
+		return true
+	default:
+		return false
+	}
+}
