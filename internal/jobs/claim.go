@@ -14,51 +14,54 @@ import (
 // claimPatience is how long a claim may take.
 const claimPatience = 10 * time.Second
 
+// claimStatement prefers sellers with the fewest runs under way, and among theirs the oldest. A transaction of a
+// worker that fell silent may still hold its run's row, but only as foreign keys do, which FOR NO KEY UPDATE
+// does not take for being locked.
+const claimStatement = `
+	WITH next AS MATERIALIZED (
+		SELECT seller_id, id
+		FROM job AS waiting
+		WHERE state IN ('QUEUED', 'RUNNING') AND (lease_until IS NULL OR lease_until < now()) AND kind = ANY($1)
+		ORDER BY (
+				SELECT count(*)
+				FROM job AS other
+				WHERE other.seller_id = waiting.seller_id AND other.state = 'RUNNING' AND other.lease_until >= now()
+			), queued_at, id
+		LIMIT 1
+		FOR NO KEY UPDATE SKIP LOCKED
+	)
+	UPDATE job
+	SET state = 'RUNNING', attempt = attempt + 1, worker = $2, started_at = coalesce(started_at, now()),
+		lease_until = now() + $3 * interval '1 millisecond'
+	FROM next
+	WHERE job.seller_id = next.seller_id AND job.id = next.id
+	RETURNING ` + Columns
+
 // claim takes the run whose turn it is, or returns nil when there is none. It is not broken off by the end of
 // ctx, so that no run is claimed without our knowing; a run claimed meanwhile is handed over like any other.
 func (r *Runner) claim(ctx context.Context) (*Run, error) {
 	begun := time.Now()
-	var jobs []Job
+	var claimed []Job
 	claiming, cancel := context.WithTimeout(context.WithoutCancel(ctx), claimPatience)
 	defer cancel()
 	err := r.db.System().Write(claiming, func(ctx context.Context, tx *postgres.Tx) error {
 		if err := r.giveUpOrphans(ctx, tx); err != nil {
 			return err
 		}
-		jobs = nil
-		// The run locks held by transactions of a worker that fell silent are only those of foreign keys,
-		// which FOR NO KEY UPDATE does not wait for. Sellers with the fewest runs under way come first.
-		err := tx.SelectContext(ctx, &jobs, `
-			WITH next AS MATERIALIZED (
-				SELECT seller_id, id
-				FROM job AS waiting
-				WHERE state IN ('QUEUED', 'RUNNING') AND (lease_until IS NULL OR lease_until < now()) AND kind = ANY($1)
-				ORDER BY (
-						SELECT count(*)
-						FROM job AS other
-						WHERE other.seller_id = waiting.seller_id AND other.state = 'RUNNING' AND other.lease_until >= now()
-					), queued_at, id
-				LIMIT 1
-				FOR NO KEY UPDATE SKIP LOCKED
-			)
-			UPDATE job
-			SET state = 'RUNNING', attempt = attempt + 1, worker = $2, started_at = coalesce(started_at, now()),
-				lease_until = now() + $3 * interval '1 millisecond'
-			FROM next
-			WHERE job.seller_id = next.seller_id AND job.id = next.id
-			RETURNING `+Columns, r.kinds(), r.options.Worker, r.options.Lease.Milliseconds())
-		if err != nil || len(jobs) == 0 {
+		claimed = nil
+		err := tx.SelectContext(ctx, &claimed, claimStatement, r.kinds(), r.options.Worker, r.options.Lease.Milliseconds())
+		if err != nil || len(claimed) == 0 {
 			return err
 		}
-		return announceClaimed(ctx, tx, jobs[0])
+		return announceClaimed(ctx, tx, claimed[0])
 	})
 	if err != nil {
 		return nil, fmt.Errorf("claim a job: %w", err)
 	}
-	if len(jobs) == 0 {
+	if len(claimed) == 0 {
 		return nil, nil
 	}
-	return r.newRun(ctx, jobs[0], begun), nil
+	return r.newRun(ctx, claimed[0], begun), nil
 }
 
 // kinds returns the kinds this runner has handlers for.
@@ -86,24 +89,26 @@ func announceClaimed(ctx context.Context, tx *postgres.Tx, job Job) error {
 	return announce(ctx, tx, Channel, job.Ref())
 }
 
+const giveUpStatement = `
+	WITH orphan AS MATERIALIZED (
+		SELECT seller_id, id
+		FROM job
+		WHERE state = 'RUNNING' AND lease_until < now() AND (cancel_requested OR attempt >= $1)
+		FOR NO KEY UPDATE SKIP LOCKED
+	)
+	UPDATE job
+	SET state = CASE WHEN cancel_requested THEN 'CANCELLED' ELSE 'FAILED' END,
+		error = CASE WHEN NOT cancel_requested THEN $2 END,
+		step = NULL, lease_until = NULL, finished_at = now()
+	FROM orphan
+	WHERE job.seller_id = orphan.seller_id AND job.id = orphan.id
+	RETURNING ` + Columns
+
 // giveUpOrphans ends the runs of dead workers that are not to be begun again: those that somebody cancelled,
 // and those that have had all their attempts.
 func (r *Runner) giveUpOrphans(ctx context.Context, tx *postgres.Tx) error {
 	var orphans []Job
-	err := tx.SelectContext(ctx, &orphans, `
-		WITH orphan AS MATERIALIZED (
-			SELECT seller_id, id
-			FROM job
-			WHERE state = 'RUNNING' AND lease_until < now() AND (cancel_requested OR attempt >= $1)
-			FOR NO KEY UPDATE SKIP LOCKED
-		)
-		UPDATE job
-		SET state = CASE WHEN cancel_requested THEN 'CANCELLED' ELSE 'FAILED' END,
-			error = CASE WHEN NOT cancel_requested THEN $2 END,
-			step = NULL, lease_until = NULL, finished_at = now()
-		FROM orphan
-		WHERE job.seller_id = orphan.seller_id AND job.id = orphan.id
-		RETURNING `+Columns, r.options.MaxAttempts, exhausted)
+	err := tx.SelectContext(ctx, &orphans, giveUpStatement, r.options.MaxAttempts, exhausted)
 	if err != nil {
 		return fmt.Errorf("give up orphaned jobs: %w", err)
 	}
@@ -118,28 +123,6 @@ func (r *Runner) giveUpOrphans(ctx context.Context, tx *postgres.Tx) error {
 
 // exhausted is what a run that keeps losing its worker fails with.
 const exhausted = "It was interrupted too often and was given up. What it did until then is kept; start it again."
-
-// announceFinished logs how the run ended, if that needs saying, and announces that it has. code is for a run
-// that failed.
-func announceFinished(ctx context.Context, tx *postgres.Tx, job Job, code activity.Code) error {
-	var err error
-	switch job.State {
-	case Cancelled:
-		err = activity.Log(ctx, tx, job.SellerID, cancelledEntry(job))
-	case Failed:
-		err = activity.Log(ctx, tx, job.SellerID, activity.Entry{
-			Level:   activity.Error,
-			Code:    code,
-			Title:   job.Kind.Title() + " failed",
-			Details: *job.Error,
-			JobID:   job.ID,
-		})
-	}
-	if err != nil {
-		return err
-	}
-	return announce(ctx, tx, Channel, job.Ref())
-}
 
 // jobAttributes names a job in the server's log.
 func jobAttributes(job Job) []any {

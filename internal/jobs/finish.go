@@ -186,3 +186,25 @@ func (r *Run) storeEnd(ctx context.Context, end ending) error {
 		return announceFinished(ctx, tx, job, code)
 	})
 }
+
+// announceFinished logs how the run ended, if that needs saying, and announces that it has. code is for a run
+// that failed.
+func announceFinished(ctx context.Context, tx *postgres.Tx, job Job, code activity.Code) error {
+	var err error
+	switch job.State {
+	case Cancelled:
+		err = activity.Log(ctx, tx, job.SellerID, cancelledEntry(job))
+	case Failed:
+		err = activity.Log(ctx, tx, job.SellerID, activity.Entry{
+			Level:   activity.Error,
+			Code:    code,
+			Title:   job.Kind.Title() + " failed",
+			Details: *job.Error,
+			JobID:   job.ID,
+		})
+	}
+	if err != nil {
+		return err
+	}
+	return announce(ctx, tx, Channel, job.Ref())
+}
