@@ -1,0 +1,99 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"crosswalk/internal/account"
+)
+
+// gate lets in whoever shows a valid token.
+type gate struct {
+	authenticator Authenticator
+	// patience bounds how long the authenticator may take.
+	patience time.Duration
+}
+
+// admit returns ctx with who holds the token. Its error is Coded as
+// UNAUTHENTICATED for callers who need another token.
+func (g gate) admit(ctx context.Context, token string) (context.Context, error) {
+	if token == "" {
+		return nil, refuse(codeUnauthenticated, "Send a token, in the header Authorization: Bearer <token>.")
+	}
+	limited, cancel := context.WithTimeoutCause(ctx, g.patience, errTooSlow)
+	defer cancel()
+	identity, err := g.authenticator.Authenticate(limited, token)
+	switch {
+	case errors.Is(err, account.ErrUnauthenticated):
+		return nil, refuse(codeUnauthenticated, "The token is unknown, expired or revoked.")
+	case err != nil && errors.Is(context.Cause(limited), errTooSlow):
+		return nil, refuse(codeTimeout, "Checking the token took too long. Try again in a moment.")
+	case err != nil:
+		return nil, err
+	}
+	noteOf(ctx).comesFrom(identity)
+	return account.WithIdentity(ctx, identity), nil
+}
+
+// authenticated lets only callers with a valid token through to next. Others
+// get 401 and an answer in GraphQL's form; nothing is executed for them. A
+// WebSocket without the header may go on: its first message carries the token.
+func (g *graphQL) authenticated(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		authorization := r.Header.Get("Authorization")
+		if r.Method == http.MethodOptions || authorization == "" && isWebSocket(r) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		ctx, err := g.gate.admit(r.Context(), tokenIn(authorization))
+		if err == nil {
+			next.ServeHTTP(w, r.WithContext(ctx))
+			return
+		}
+		var refused *refusal
+		if errors.As(err, &refused) && refused.code == codeUnauthenticated {
+			w.Header().Set("WWW-Authenticate", challenge(authorization))
+		}
+		g.refuse(w, r, accepted(r.Header).orJSON(), err)
+	})
+}
+
+// challenge is what a 401 tells a client to do.
+func challenge(authorization string) string {
+	if authorization == "" {
+		return `Bearer realm="crosswalk"`
+	}
+	return `Bearer realm="crosswalk", error="invalid_token"`
+}
+
+func isAuthenticated(ctx context.Context) bool {
+	_, ok := account.IdentityFrom(ctx)
+	return ok
+}
+
+// tokenIn is the token in an Authorization header: what follows Bearer, or
+// what Basic, the only scheme some reporting tools have, holds as password or,
+// without one, as user. Empty if there is none.
+func tokenIn(authorization string) string {
+	scheme, credentials, _ := strings.Cut(strings.TrimSpace(authorization), " ")
+	credentials = strings.TrimSpace(credentials)
+	switch strings.ToLower(scheme) {
+	case "bearer":
+		return credentials
+	case "basic":
+		decoded, err := base64.StdEncoding.DecodeString(credentials)
+		if err != nil {
+			return ""
+		}
+		user, password, _ := strings.Cut(string(decoded), ":")
+		if password == "" {
+			return user
+		}
+		return password
+	}
+	return ""
+}

@@ -1,0 +1,213 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"runtime/debug"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+)
+
+// The codes this package gives errors in extensions.code; resolvers add their
+// own through Coded.
+const (
+	codeParseFailed      = "GRAPHQL_PARSE_FAILED"
+	codeValidationFailed = "GRAPHQL_VALIDATION_FAILED"
+	codeBadUserInput     = "BAD_USER_INPUT"
+	codeUnauthenticated  = "UNAUTHENTICATED"
+	codeForbidden        = "FORBIDDEN"
+	codeLimitExceeded    = "LIMIT_EXCEEDED"
+	codeDepthExceeded    = "DEPTH_LIMIT_EXCEEDED"
+	codeRateLimited      = "RATE_LIMITED"
+	codeTimeout          = "TIMEOUT"
+	codeInternal         = "INTERNAL"
+)
+
+// Coded is an error that may be shown to the caller. It is looked for with
+// errors.As, and the text of what wraps it is not shown. Every other error
+// becomes INTERNAL with a text that says nothing, and is logged.
+type Coded interface {
+	error
+	// Code is what extensions.code says, such as NOT_FOUND.
+	Code() string
+	// Extensions are further entries of extensions; nil for none.
+	Extensions() map[string]any
+}
+
+// refusal is a Coded error of this package.
+type refusal struct {
+	code    string
+	message string
+	// status is the HTTP status where it is not the one of the code.
+	status int
+}
+
+func refuse(code, format string, args ...any) *refusal {
+	return &refusal{code: code, message: fmt.Sprintf(format, args...)}
+}
+
+func (r *refusal) withStatus(status int) *refusal {
+	r.status = status
+	return r
+}
+
+func (r *refusal) Error() string              { return r.message }
+func (r *refusal) Code() string               { return r.code }
+func (r *refusal) Extensions() map[string]any { return nil }
+
+// panicked is a panic on its way to the log.
+type panicked struct {
+	value any
+	stack []byte
+}
+
+func (p *panicked) Error() string { return fmt.Sprintf("panic: %v", p.value) }
+
+// errTooSlow is the cause of a context that ended because an operation took
+// longer than Limits.ExecutionTime.
+var errTooSlow = errors.New("the operation took too long")
+
+// presenter turns errors into what callers see. It is the only place that
+// decides what they may know.
+type presenter struct {
+	log *slog.Logger
+}
+
+// recovered is what gqlgen calls with a resolver's panic.
+func (p *presenter) recovered(_ context.Context, value any) error {
+	return &panicked{value: value, stack: debug.Stack()}
+}
+
+// present is what gqlgen calls with every error of an operation.
+func (p *presenter) present(ctx context.Context, err error) *gqlerror.Error {
+	shown := p.translate(ctx, err)
+	code, _ := shown.Extensions["code"].(string)
+	noteOf(ctx).failed(code)
+	shown.Message = shorten(shown.Message, maxMessage)
+	if id := requestID(ctx); id != "" {
+		shown.Extensions["requestId"] = id
+	}
+	return shown
+}
+
+// maxMessage bounds a message, in characters: some quote what was sent.
+const maxMessage = 500
+
+func (p *presenter) translate(ctx context.Context, err error) *gqlerror.Error {
+	var coded Coded
+	var positioned *gqlerror.Error
+	if !errors.As(err, &positioned) {
+		positioned = &gqlerror.Error{}
+	}
+	switch {
+	case errors.As(err, &coded):
+		return at(positioned, coded.Code(), coded.Error(), coded.Extensions())
+	case positioned.Extensions["code"] != nil:
+		return p.translateDocumentError(ctx, positioned)
+	case argumentPath(ctx, positioned) != nil:
+		message := fmt.Sprintf("Argument %q: %s", argumentPath(ctx, positioned).String(), positioned.Message)
+		positioned.Path = graphql.GetFieldContext(ctx).Path()
+		return at(positioned, codeBadUserInput, message, nil)
+	case errors.Is(context.Cause(ctx), errTooSlow):
+		return at(positioned, codeTimeout, "This took too long and was stopped. Ask for fewer rows or fields at a time.", nil)
+	default:
+		p.logHidden(ctx, positioned.Path, err)
+		return at(positioned, codeInternal, "Something went wrong on our side. It has been logged under this request id.", nil)
+	}
+}
+
+// at is an error in the place of another.
+func at(place *gqlerror.Error, code, message string, extensions map[string]any) *gqlerror.Error {
+	all := map[string]any{}
+	maps.Copy(all, extensions)
+	all["code"] = code
+	return &gqlerror.Error{Message: message, Path: place.Path, Locations: place.Locations, Extensions: all}
+}
+
+// translateDocumentError improves the errors that gqlgen gives a code: those
+// of a document that does not parse or validate, or whose variables do not
+// fit.
+func (p *presenter) translateDocumentError(ctx context.Context, err *gqlerror.Error) *gqlerror.Error {
+	code, _ := err.Extensions["code"].(string)
+	message := err.Message
+	switch {
+	case code == codeParseFailed && isTokenLimit(err):
+		code = codeLimitExceeded
+		message = "The document is too long: " + message + "."
+	case code == codeValidationFailed && len(err.Path) > 1 && err.Path[0] == ast.PathName("variable"):
+		code = codeBadUserInput
+		message = fmt.Sprintf("Variable %q: %s", "$"+err.Path[1:].String(), message)
+		err = &gqlerror.Error{Locations: err.Locations}
+	case code == codeValidationFailed && graphql.HasOperationContext(ctx):
+		message = chooseOperation(graphql.GetOperationContext(ctx), message)
+	}
+	return at(err, code, message, err.Extensions)
+}
+
+// argumentPath is the argument, or the place in it, that err says could not be
+// read; nil if err is of another kind. The path of such an error goes on past
+// the field in ctx.
+func argumentPath(ctx context.Context, err *gqlerror.Error) ast.Path {
+	field := graphql.GetFieldContext(ctx)
+	if field == nil || field.Args != nil || field.Field.Field == nil || field.Field.Definition == nil {
+		return nil
+	}
+	depth := len(field.Path())
+	if len(err.Path) <= depth {
+		return nil
+	}
+	argument, ok := err.Path[depth].(ast.PathName)
+	if !ok || field.Field.Definition.Arguments.ForName(string(argument)) == nil {
+		return nil
+	}
+	return err.Path[depth:]
+}
+
+// logHidden logs what the caller is not told. Only the first few of a request
+// are logged: a page of a thousand rows can fail a thousand times for one
+// reason.
+func (p *presenter) logHidden(ctx context.Context, path ast.Path, err error) {
+	if errors.Is(context.Cause(ctx), context.Canceled) || !noteOf(ctx).mayLogHidden() {
+		return
+	}
+	attributes := []slog.Attr{
+		slog.String("request_id", requestID(ctx)),
+		slog.String("operation", noteOf(ctx).operationName()),
+		slog.String("path", path.String()),
+		slog.String("error", err.Error()),
+	}
+	var panicked *panicked
+	if errors.As(err, &panicked) {
+		attributes = append(attributes, slog.String("stack", string(panicked.stack)))
+	}
+	p.log.LogAttrs(ctx, slog.LevelError, "internal error", attributes...)
+}
+
+// statusOf is the HTTP status of an answer without data in the given format,
+// by the code of its first error. A document that cannot be executed is the
+// caller's mistake; clients that only know application/json expect 200 for it
+// all the same.
+func statusOf(format mediaType, code string) int {
+	switch code {
+	case codeUnauthenticated:
+		return http.StatusUnauthorized
+	case codeForbidden:
+		return http.StatusForbidden
+	case codeRateLimited:
+		return http.StatusTooManyRequests
+	case codeTimeout:
+		return http.StatusGatewayTimeout
+	case codeInternal:
+		return http.StatusInternalServerError
+	}
+	if format == plainJSON {
+		return http.StatusOK
+	}
+	return http.StatusBadRequest
+}

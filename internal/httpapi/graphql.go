@@ -1,0 +1,108 @@
+package httpapi
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/graphql/executor"
+	"github.com/99designs/gqlgen/graphql/handler/lru"
+	"github.com/99designs/gqlgen/graphql/handler/transport"
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"crosswalk/internal/httpapi/internal/compress"
+)
+
+// graphQL is what answers at /graphql, for callers that have been let in.
+type graphQL struct {
+	executor  *executor.Executor
+	present   *presenter
+	gate      gate
+	limits    Limits
+	websocket transport.Websocket
+	streams   *streams
+	compress  *compress.Writer
+}
+
+func newExecutor(config Config, limits Limits, present *presenter) *executor.Executor {
+	executor := executor.New(config.Schema)
+	executor.SetErrorPresenter(present.present)
+	executor.SetRecoverFunc(present.recovered)
+	executor.SetParserTokenLimit(limits.Tokens)
+	executor.SetDisableSuggestion(config.HideSchema)
+	executor.SetQueryCache(documentCache{lru.New[*ast.QueryDocument](limits.CachedDocuments)})
+	executor.Use(executionLimit{limit: limits.ExecutionTime, present: present})
+	executor.Use(errorLimit{})
+	executor.Use(documentLimits{limits: limits, hideSchema: config.HideSchema, schema: config.Schema.Schema(), present: present})
+	for _, extension := range config.Extensions {
+		executor.Use(extension)
+	}
+	return executor
+}
+
+const allowedMethods = "GET, POST, OPTIONS"
+
+// ServeHTTP executes what a request asks for: an upgrade to WebSocket, or one
+// operation over GET or POST.
+func (g *graphQL) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if isWebSocket(r) {
+		g.serveWebSocket(w, r)
+		return
+	}
+	accept := accepted(r.Header)
+	format := accept.orJSON()
+	switch {
+	case r.Method != http.MethodGet && r.Method != http.MethodPost:
+		w.Header().Set("Allow", allowedMethods)
+		g.refuse(w, r, format, badRequest("Send operations with POST, or queries with GET.").
+			withStatus(http.StatusMethodNotAllowed))
+	case accept.single == "" && !accept.stream:
+		g.refuse(w, r, format, badRequest("Accept application/graphql-response+json, application/json or text/event-stream.").
+			withStatus(http.StatusNotAcceptable))
+	default:
+		g.serveOperation(w, r, accept, format)
+	}
+}
+
+func (g *graphQL) serveOperation(w http.ResponseWriter, r *http.Request, accept acceptance, format mediaType) {
+	params, err := readRequest(w, r, g.limits.BodyBytes)
+	if err != nil {
+		g.refuse(w, r, format, err)
+		return
+	}
+	ctx := graphql.StartOperationTrace(r.Context())
+	operation, problems := g.executor.CreateOperationContext(ctx, params)
+	if len(problems) > 0 {
+		response := g.executor.DispatchError(graphql.WithOperationContext(ctx, operation), problems)
+		if accept.single == "" {
+			g.stream(w, r, graphql.OneShot(response))
+			return
+		}
+		g.write(w, r, format, 0, response)
+		return
+	}
+	kind := operation.Operation.Operation
+	if kind == ast.Mutation && r.Method == http.MethodGet {
+		w.Header().Set("Allow", "POST")
+		g.refuse(w, r, format, badRequest("GET is for queries; send mutations with POST.").
+			withStatus(http.StatusMethodNotAllowed))
+		return
+	}
+	if kind == ast.Subscription && !accept.stream {
+		g.refuse(w, r, format, badRequest("Subscriptions are answered over WebSocket (graphql-transport-ws) or to requests that accept text/event-stream.").
+			withStatus(http.StatusNotAcceptable))
+		return
+	}
+	responses, ctx := g.executor.DispatchOperation(ctx, operation)
+	if kind == ast.Subscription || accept.single == "" {
+		g.stream(w, r.WithContext(ctx), responses)
+		return
+	}
+	g.write(w, r, format, 0, responses(ctx))
+}
+
+// isWebSocket tells whether a request asks for an upgrade to WebSocket;
+// upgrades to other protocols may be ignored.
+func isWebSocket(r *http.Request) bool {
+	return strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
+}

@@ -1,0 +1,132 @@
+package httpapi
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/graphql/handler/transport"
+	"github.com/coder/websocket"
+)
+
+// Codes that close a connection. Clients of graphql-transport-ws do not come
+// back after the first and do after the others.
+const (
+	closeUnauthorized = 4401
+	closeRestart      = 1012
+	closeTryAgain     = 1013
+)
+
+// initTime is how long a client may take to say connection_init.
+const initTime = 10 * time.Second
+
+// newWebSocket returns gqlgen's transport for graphql-transport-ws and the
+// older graphql-ws.
+func (g *graphQL) newWebSocket() transport.Websocket {
+	return transport.Websocket{
+		Implementation:        webSocketUpgrade{streams: g.streams},
+		InitFunc:              g.welcome,
+		InitTimeout:           initTime,
+		KeepAlivePingInterval: pingInterval,
+		PingPongInterval:      pingInterval,
+		PayloadReadLimit:      &g.limits.BodyBytes,
+		ErrorFunc: func(ctx context.Context, err error) {
+			g.present.log.LogAttrs(ctx, slog.LevelDebug, "websocket",
+				slog.String("request_id", requestID(ctx)), slog.String("error", err.Error()))
+		},
+	}
+}
+
+// welcome lets a connection in by its Authorization header or, because
+// browsers cannot set that, by what its first message says under Authorization
+// or token.
+func (g *graphQL) welcome(ctx context.Context, payload transport.InitPayload) (context.Context, *transport.InitPayload, error) {
+	if isAuthenticated(ctx) {
+		return ctx, nil, nil
+	}
+	token := payload.GetString("token")
+	if authorization := payload.Authorization(); authorization != "" {
+		token = tokenIn(authorization)
+	}
+	admitted, err := g.gate.admit(ctx, token)
+	if err == nil {
+		return admitted, nil, nil
+	}
+	shown := g.present.present(ctx, err)
+	reason, code := "Try again later", closeTryAgain
+	if shown.Extensions["code"] == codeUnauthenticated {
+		reason, code = "Unauthorized", closeUnauthorized
+	}
+	ctx = transport.AppendCloseReason(ctx, reason)
+	return transport.WithWebsocketCloseCode(ctx, code), nil, shown
+}
+
+func (g *graphQL) serveWebSocket(w http.ResponseWriter, r *http.Request) {
+	if problem := handshakeProblem(r); problem != nil {
+		g.refuse(w, r, plainJSON, problem)
+		return
+	}
+	ctx, end := g.streams.begin(r.Context())
+	defer end()
+	g.websocket.Do(w, r.WithContext(graphql.StartOperationTrace(ctx)), g.executor)
+}
+
+// handshakeProblem is what keeps a request from becoming a WebSocket, or nil.
+func handshakeProblem(r *http.Request) error {
+	switch {
+	case r.Method != http.MethodGet || !strings.Contains(strings.ToLower(r.Header.Get("Connection")), "upgrade"):
+		return badRequest("A WebSocket begins with GET and Connection: Upgrade.")
+	case r.Header.Get("Sec-WebSocket-Version") != "13" || r.Header.Get("Sec-WebSocket-Key") == "":
+		return badRequest("A WebSocket begins with Sec-WebSocket-Version: 13 and a Sec-WebSocket-Key.")
+	}
+	return nil
+}
+
+// webSocketUpgrade makes WebSockets out of requests whose origin has been
+// checked already.
+type webSocketUpgrade struct {
+	streams *streams
+}
+
+// Accept is called by gqlgen.
+func (u webSocketUpgrade) Accept(w http.ResponseWriter, r *http.Request, options transport.WebsocketAcceptOptions) (transport.WebsocketConn, error) {
+	accept := transport.CoderWebsocketImplementation{AcceptOptions: websocket.AcceptOptions{InsecureSkipVerify: true}}
+	connection, err := accept.Accept(w, r, options)
+	if err != nil {
+		return nil, err
+	}
+	return restartingConnection{WebsocketConn: connection, streams: u.streams}, nil
+}
+
+// restartingConnection is a connection that, when the server stops, tells the
+// client to come back rather than that all is done.
+type restartingConnection struct {
+	transport.WebsocketConn
+	streams *streams
+}
+
+// WriteClose ends the connection.
+func (c restartingConnection) WriteClose(code int, reason string) error {
+	if code == transport.WebsocketCloseNormalClosure && c.streams.ending() {
+		code, reason = closeRestart, "The server is restarting"
+	}
+	return c.WebsocketConn.WriteClose(code, reason)
+}
+
+// SetReadLimit bounds the size of a message.
+func (c restartingConnection) SetReadLimit(limit int64) {
+	if limited, ok := c.WebsocketConn.(transport.WebsocketReadLimiter); ok {
+		limited.SetReadLimit(limit)
+	}
+}
+
+// SetReadDeadline bounds the time until a message.
+func (c restartingConnection) SetReadDeadline(deadline time.Time) error {
+	if bounded, ok := c.WebsocketConn.(transport.WebsocketReadDeadliner); ok {
+		return bounded.SetReadDeadline(deadline)
+	}
+	return nil
+}
