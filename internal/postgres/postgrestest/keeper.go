@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"crosswalk/internal/postgres/server"
+	"crosswalk/internal/postgres/server/filelock"
 )
 
 const (
@@ -51,7 +52,7 @@ func keep(dir, linger string) error {
 		return errors.Join(err, clearUp(running, dir))
 	}
 	report.Close()
-	users, err := os.OpenFile(filepath.Join(dir, usersFile), os.O_RDWR, 0)
+	users, err := filelock.Open(filepath.Join(dir, usersFile))
 	if err != nil {
 		return errors.Join(err, clearUp(running, dir))
 	}
@@ -71,7 +72,7 @@ func serve(dir string) (*server.Server, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 	running, err := server.Start(ctx, server.Options{
-		DataDir:        filepath.Join(dir, "server"),
+		DataDir:        filepath.Join(dir, serverDir),
 		Disposable:     true,
 		MaxConnections: 300,
 	})
@@ -90,17 +91,16 @@ func serve(dir string) (*server.Server, error) {
 }
 
 // lockWhenAbandoned waits until no test process holds the lock, neither before nor after a pause, and takes it.
-func lockWhenAbandoned(users *os.File, linger time.Duration) error {
+func lockWhenAbandoned(users *filelock.File, linger time.Duration) error {
 	for {
-		if err := flock(users, syscall.LOCK_EX); err != nil {
+		if err := users.Lock(context.Background(), filelock.Exclusive); err != nil {
 			return err
 		}
-		if err := flock(users, syscall.LOCK_UN); err != nil {
+		if err := users.Unlock(); err != nil {
 			return err
 		}
 		time.Sleep(linger)
-		err := flock(users, syscall.LOCK_EX|syscall.LOCK_NB)
-		if !errors.Is(err, syscall.EWOULDBLOCK) {
+		if locked, err := users.TryLock(filelock.Exclusive); locked || err != nil {
 			return err
 		}
 	}

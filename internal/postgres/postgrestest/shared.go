@@ -16,28 +16,25 @@ import (
 	"time"
 
 	"crosswalk/internal/postgres/server"
+	"crosswalk/internal/postgres/server/filelock"
 )
 
 // place is a test process's place on the shared server: while it is open, the server stays.
 type place struct {
 	address string
-	users   *os.File
+	users   *filelock.File
 }
 
 // Close gives the place up. The end of the process does so too.
 func (p *place) Close() error { return p.users.Close() }
 
 // The shared directory holds:
-//
-//	users    locked for sharing by every test process, and alone by the keeper when it clears up
-//	start    locked by the process that starts the keeper
-//	address  where the server answers, once it does
-//	server/  the server's data
 const (
-	usersFile   = "users"
-	startFile   = "start"
-	addressFile = "address"
-	keeperLog   = "keeper.log"
+	usersFile   = "users"      // locked for sharing by every test process, and alone by the keeper when it clears up
+	startFile   = "start"      // locked by the process that starts the keeper
+	addressFile = "address"    // where the server answers, once it does
+	keeperLog   = "keeper.log" // what the keeper has to complain about
+	serverDir   = "server"     // the server's data
 )
 
 // lingering is how long the server waits for the next package of the run, which may have to be compiled.
@@ -68,22 +65,26 @@ func join(ctx context.Context, dir string, linger time.Duration) (*place, error)
 
 // lockUsers returns the lock that keeps the keeper from clearing up. A keeper that is doing so renames the
 // directory before it lets go; then there is another try, with a new directory.
-func lockUsers(ctx context.Context, dir string) (*os.File, error) {
+func lockUsers(ctx context.Context, dir string) (*filelock.File, error) {
 	for {
 		if err := makeSharedDir(dir); err != nil {
 			return nil, err
 		}
-		file, err := lock(ctx, filepath.Join(dir, usersFile), syscall.LOCK_SH)
+		users, err := filelock.Open(filepath.Join(dir, usersFile))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		if isStill(file, filepath.Join(dir, usersFile)) {
-			return file, nil
+		err = users.Lock(ctx, filelock.Shared)
+		if err == nil && users.InPlace() {
+			return users, nil
 		}
-		file.Close()
+		users.Close()
+		if err != nil {
+			return nil, err
+		}
 	}
 }
 
@@ -110,56 +111,16 @@ func makeSharedDir(dir string) error {
 	return nil
 }
 
-// lock opens the file and waits for its lock, but not longer than ctx allows.
-func lock(ctx context.Context, path string, how int) (*os.File, error) {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	for {
-		err := flock(file, how|syscall.LOCK_NB)
-		if err == nil {
-			return file, nil
-		}
-		if errors.Is(err, syscall.EWOULDBLOCK) {
-			select {
-			case <-ctx.Done():
-				err = ctx.Err()
-			case <-time.After(10 * time.Millisecond):
-				continue
-			}
-		}
-		file.Close()
-		return nil, fmt.Errorf("lock %s: %w", path, err)
-	}
-}
-
-func flock(file *os.File, how int) error {
-	for {
-		err := syscall.Flock(int(file.Fd()), how)
-		if !errors.Is(err, syscall.EINTR) {
-			return err
-		}
-	}
-}
-
-// isStill reports whether path leads to the open file.
-func isStill(file *os.File, path string) bool {
-	opened, err := file.Stat()
-	if err != nil {
-		return false
-	}
-	found, err := os.Lstat(path)
-	return err == nil && os.SameFile(opened, found)
-}
-
 // ensureServer returns the address of the server of the directory. One process starts it, the others wait for that.
 func ensureServer(ctx context.Context, dir string, linger time.Duration) (string, error) {
-	starting, err := lock(ctx, filepath.Join(dir, startFile), syscall.LOCK_EX)
+	starting, err := filelock.Open(filepath.Join(dir, startFile))
 	if err != nil {
 		return "", err
 	}
 	defer starting.Close()
+	if err := starting.Lock(ctx, filelock.Exclusive); err != nil {
+		return "", err
+	}
 	address, err := os.ReadFile(filepath.Join(dir, addressFile))
 	if err == nil && answers(ctx, string(address)) {
 		return string(address), nil

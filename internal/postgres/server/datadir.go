@@ -15,6 +15,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"crosswalk/internal/postgres/server/filelock"
 )
 
 // dataDir is the directory a server lives in, locked by this process:
@@ -29,7 +31,7 @@ type dataDir struct {
 	path   string
 	socket string
 	user   account
-	lock   *os.File
+	lock   *filelock.File
 	log    *slog.Logger
 }
 
@@ -77,35 +79,23 @@ func (d *dataDir) claim() error {
 
 // acquire locks the directory for this process. The lock file names the process, for the error others get.
 func (d *dataDir) acquire(ctx context.Context) error {
-	file, err := os.OpenFile(d.lockFile(), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return err
-	}
 	const patience = 5 * time.Second
-	for deadline := time.Now().Add(patience); ; {
-		err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		if err == nil {
-			break
-		}
-		if !errors.Is(err, syscall.EWOULDBLOCK) || time.Now().After(deadline) {
-			holder, _ := os.ReadFile(d.lockFile())
-			file.Close()
-			return fmt.Errorf("another process (%s) uses the directory: stop it first, or choose another directory", holder)
-		}
-		if err := pause(ctx, 20*time.Millisecond); err != nil {
-			file.Close()
-			return err
-		}
-	}
-	err = file.Truncate(0)
-	if err == nil {
-		_, err = file.WriteAt([]byte(strconv.Itoa(os.Getpid())), 0)
-	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	lock, err := filelock.Open(d.lockFile())
 	if err != nil {
-		file.Close()
 		return err
 	}
-	d.lock = file
+	if err := lock.Lock(ctx, filelock.Exclusive); err != nil {
+		lock.Close()
+		holder, _ := os.ReadFile(d.lockFile())
+		return fmt.Errorf("process %s uses the directory: stop it first, or choose another directory (%w)", holder, err)
+	}
+	if err := lock.Note(strconv.Itoa(os.Getpid())); err != nil {
+		lock.Close()
+		return err
+	}
+	d.lock = lock
 	return nil
 }
 
@@ -138,7 +128,7 @@ func (d *dataDir) logTail() string {
 func (d *dataDir) installation(ctx context.Context) (Installation, error) {
 	content, err := os.ReadFile(filepath.Join(d.cluster(), "PG_VERSION"))
 	if errors.Is(err, fs.ErrNotExist) {
-		return find(ctx, d.user, d.log)
+		return newFinder(d.user, d.log).find(ctx)
 	}
 	if err != nil {
 		return Installation{}, err
@@ -147,7 +137,7 @@ func (d *dataDir) installation(ctx context.Context) (Installation, error) {
 	if err != nil {
 		return Installation{}, fmt.Errorf("the data's version cannot be read: %w", err)
 	}
-	return findMajor(ctx, d.user, major, d.log)
+	return newFinder(d.user, d.log).findMajor(ctx, major)
 }
 
 // initialize makes the cluster unless it is there. It is made beside its place and moved in when it is
