@@ -29,7 +29,7 @@ type Settings struct {
 
 	// RefuseLargePages refuses a pageSize above 1000, which is otherwise taken for 1000.
 	RefuseLargePages bool `json:"refuseLargePages"`
-	// RefuseUnknownFields refuses unknown names in the fields parameter, which are otherwise ignored.
+	// RefuseUnknownFields refuses unknown names in the fields parameter of lists, which are otherwise ignored.
 	RefuseUnknownFields bool `json:"refuseUnknownFields"`
 	// RefuseNestedPatch refuses a PATCH of company/id, which otherwise answers 200 and changes nothing.
 	RefuseNestedPatch bool `json:"refuseNestedPatch"`

@@ -36,9 +36,9 @@ type Options struct {
 	Currencies []string
 	// Seed decides about made-up details and about faults that happen with a probability.
 	Seed uint64
-	// Now tells the server's time; its date is the server's today. When nil it is the real time.
+	// Now tells what time it is to the rules; its date is the server's today. When nil it is time.Now.
 	Now func() time.Time
-	// Clock tells the real time, which delayed visibility and the rate limit go by. When nil it is time.Now.
+	// Clock tells the real time, for lastUpdated, delayed visibility and the rate limit. When nil it is time.Now.
 	Clock func() time.Time
 	// Settings are in force from the start.
 	Settings

@@ -61,8 +61,8 @@ func (t *tenant) store(c *collection, r *record, who string) *record {
 	return r
 }
 
-// instant is now as records carry it: in whole seconds.
-func (t *tenant) instant() time.Time { return t.now().UTC().Truncate(time.Second) }
+// instant is the time as records carry it: real, in whole seconds.
+func (t *tenant) instant() time.Time { return t.clock().UTC().Truncate(time.Second) }
 
 // remove forgets a record and what belongs to it.
 func (t *tenant) remove(c *collection, r *record) {
