@@ -9,6 +9,45 @@ CREATE EXTENSION IF NOT EXISTS btree_gin;
 -- collation algorithm has it, so that Ärzte stands beside Arzt and case does not split a list.
 CREATE COLLATION alphabetical (provider = icu, locale = 'und');
 
+-- The second lock: whatever a query forgets to say, a transaction sees and writes the rows of the seller that
+-- crosswalk.seller_id names, and no others. Work across sellers sets it to a star. Owners and superusers are not
+-- held by policies, so the gateway works as a role that owns nothing; where this migration may not create
+-- roles, the policies are forced upon the owner instead.
+-- +goose StatementBegin
+DO $$
+BEGIN
+	CREATE ROLE crosswalk_app NOLOGIN;
+EXCEPTION
+	WHEN duplicate_object OR unique_violation OR insufficient_privilege THEN NULL;
+END
+$$;
+DO $$
+BEGIN
+	EXECUTE format('GRANT crosswalk_app TO %I', current_user);
+EXCEPTION
+	WHEN undefined_object OR insufficient_privilege OR invalid_grant_operation OR unique_violation THEN NULL;
+END
+$$;
+
+CREATE FUNCTION isolate_sellers(relation regclass, seller_column name DEFAULT 'seller_id') RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', relation);
+	EXECUTE format($policy$
+		CREATE POLICY seller_isolation ON %s USING (
+			%I = (SELECT CASE WHEN current_setting('crosswalk.seller_id', true) ~ '^[0-9]+$'
+				THEN current_setting('crosswalk.seller_id', true)::bigint END)
+			OR (SELECT current_setting('crosswalk.seller_id', true) = '*'))
+		$policy$, relation, seller_column);
+	IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'crosswalk_app' AND pg_has_role(oid, 'MEMBER')) THEN
+		EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO crosswalk_app', relation);
+	ELSE
+		EXECUTE format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', relation);
+	END IF;
+END
+$$;
+-- +goose StatementEnd
+
 CREATE TABLE seller (
 	id                    bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	name                  text NOT NULL CHECK (name <> ''),
@@ -61,6 +100,24 @@ CREATE TABLE psa_connection (
 	saved_by           text NOT NULL
 );
 
+SELECT isolate_sellers('seller', 'id');
+SELECT isolate_sellers('api_token');
+SELECT isolate_sellers('seller_settings');
+SELECT isolate_sellers('psa_connection');
+
+-- +goose StatementBegin
+DO $$
+BEGIN
+	IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'crosswalk_app' AND pg_has_role(oid, 'MEMBER')) THEN
+		GRANT USAGE ON SCHEMA public TO crosswalk_app;
+		GRANT USAGE ON SEQUENCE seller_id_seq TO crosswalk_app;
+		GRANT SELECT ON goose_db_version TO crosswalk_app;
+	END IF;
+END
+$$;
+-- +goose StatementEnd
+
 -- +goose Down
 DROP TABLE psa_connection, seller_settings, api_token, seller;
+DROP FUNCTION isolate_sellers;
 DROP COLLATION alphabetical;

@@ -21,5 +21,7 @@ CREATE TABLE psa_company (
 CREATE INDEX psa_company_by_name ON psa_company (seller_id, name, record_id);
 CREATE INDEX psa_company_by_search ON psa_company USING gin (seller_id, search_text gin_trgm_ops);
 
+SELECT isolate_sellers('psa_company');
+
 -- +goose Down
 DROP TABLE psa_company;

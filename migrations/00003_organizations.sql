@@ -21,8 +21,8 @@ CREATE TABLE organization (
 	created_at         timestamptz NOT NULL DEFAULT now(),
 	updated_at         timestamptz NOT NULL DEFAULT now(),
 	-- Reference numbers are numbers that count up; sorting them as text would put 10 before 9.
-	reference_order    numeric
-		GENERATED ALWAYS AS (CASE WHEN reference_number ~ '^[0-9]{1,100}$' THEN reference_number::numeric END) STORED,
+	reference_order    bigint
+		GENERATED ALWAYS AS (CASE WHEN reference_number ~ '^[0-9]{1,18}$' THEN reference_number::bigint END) STORED,
 	search_text        text COLLATE "C" NOT NULL
 		GENERATED ALWAYS AS (lower(name || chr(31) || reference_number COLLATE alphabetical)) STORED,
 	PRIMARY KEY (seller_id, id),
@@ -96,6 +96,9 @@ CREATE TRIGGER count_removed AFTER DELETE ON organization
 	REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION count_organizations();
 CREATE TRIGGER count_changed AFTER UPDATE ON organization
 	REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION count_organizations();
+
+SELECT isolate_sellers('organization');
+SELECT isolate_sellers('mapping_total');
 
 -- +goose Down
 DROP TABLE organization, mapping_total;

@@ -72,5 +72,9 @@ CREATE TABLE mapping_history (
 );
 CREATE INDEX mapping_history_by_record ON mapping_history (seller_id, kind, record_id, revision);
 
+SELECT isolate_sellers('job');
+SELECT isolate_sellers('log_entry');
+SELECT isolate_sellers('mapping_history');
+
 -- +goose Down
 DROP TABLE mapping_history, log_entry, job;

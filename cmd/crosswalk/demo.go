@@ -117,18 +117,20 @@ func (d *demo) openDatabase(ctx context.Context) error {
 		}
 		dsn = own.DSN("crosswalk")
 	}
+	if err := migrate(ctx, dsn); err != nil {
+		return err
+	}
 	db, err := postgres.Open(ctx, dsn, postgres.Options{})
 	if err != nil {
 		return err
 	}
 	d.ends = append(d.ends, func() { db.Close() })
 	d.db = db
-	_, err = postgres.Migrate(ctx, db.Pool())
-	return err
+	return nil
 }
 
 func createDatabase(ctx context.Context, dsn, name string) error {
-	db, err := postgres.Open(ctx, dsn, postgres.Options{MaxConnections: 1})
+	db, err := postgres.OpenAsOwner(ctx, dsn, postgres.Options{MaxConnections: 1})
 	if err != nil {
 		return err
 	}

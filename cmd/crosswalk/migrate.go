@@ -21,7 +21,11 @@ type migrateUpCommand struct{ databaseFlags }
 
 // Run applies what is missing.
 func (c *migrateUpCommand) Run(ctx context.Context) error {
-	db, err := postgres.Open(ctx, c.DatabaseURL, postgres.Options{MaxConnections: 4})
+	return migrate(ctx, c.DatabaseURL)
+}
+
+func migrate(ctx context.Context, dsn string) error {
+	db, err := postgres.OpenAsOwner(ctx, dsn, postgres.Options{MaxConnections: 4})
 	if err != nil {
 		return err
 	}
@@ -38,7 +42,7 @@ type migrateStatusCommand struct{ databaseFlags }
 
 // Run prints one line for each migration.
 func (c *migrateStatusCommand) Run(ctx context.Context, stdout io.Writer) error {
-	db, err := postgres.Open(ctx, c.DatabaseURL, postgres.Options{MaxConnections: 4})
+	db, err := postgres.OpenAsOwner(ctx, c.DatabaseURL, postgres.Options{MaxConnections: 4})
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package account_test
 
 import (
+	"context"
 	"errors"
 	"regexp"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"crosswalk/internal/account"
+	"crosswalk/internal/postgres"
 )
 
 func (h house) mustIssue(t *testing.T, input account.NewToken) (string, account.Token) {
@@ -160,7 +162,11 @@ func TestAmbiguousHintRevokesNothing(t *testing.T) {
 	seller := h.mustCreateSeller(t).ID
 	text, first := h.mustIssue(t, account.NewToken{Seller: seller, Role: account.Viewer})
 	_, second := h.mustIssue(t, account.NewToken{Seller: seller, Role: account.Viewer})
-	if _, err := h.db.Pool().ExecContext(t.Context(), `UPDATE api_token SET hint = $1 WHERE id = $2`, first.Hint, second.ID); err != nil {
+	err := h.db.System().Write(t.Context(), func(ctx context.Context, tx *postgres.Tx) error {
+		_, err := tx.ExecContext(ctx, `UPDATE api_token SET hint = $1 WHERE id = $2`, first.Hint, second.ID)
+		return err
+	})
+	if err != nil {
 		t.Fatalf("make the hints equal: %v", err)
 	}
 	if _, err := h.RevokeToken(t.Context(), first.Hint); !errors.Is(err, account.ErrAmbiguous) {

@@ -16,7 +16,8 @@ func TestLookingForRunsDoesNotReadThoseThatHaveFinished(t *testing.T) {
 		t.Fatalf("Open: %v", err)
 	}
 	defer db.Close()
-	if _, err := db.Pool().ExecContext(t.Context(), `
+	if err := db.System().Write(t.Context(), func(ctx context.Context, tx *postgres.Tx) error {
+		_, err := tx.ExecContext(ctx, `
 		INSERT INTO seller (name, time_zone, platform_url, platform_key_sealed, platform_token_sealed)
 		SELECT 'Seller ' || n, 'UTC', 'https://platform.example.com', '', ''
 		FROM generate_series(1, 100) AS n;
@@ -25,9 +26,18 @@ func TestLookingForRunsDoesNotReadThoseThatHaveFinished(t *testing.T) {
 		FROM seller, generate_series(1, 100);
 		INSERT INTO job (seller_id, kind, requested_by)
 		SELECT id, 'LOAD_OFFERS', 'anna'
-		FROM seller;
-		ANALYZE`); err != nil {
+		FROM seller`)
+		return err
+	}); err != nil {
 		t.Fatalf("fill the table: %v", err)
+	}
+	if owner, err := postgres.OpenAsOwner(t.Context(), db.DSN(), postgres.Options{MaxConnections: 1}); err != nil {
+		t.Fatalf("OpenAsOwner: %v", err)
+	} else {
+		defer owner.Close()
+		if _, err := owner.Pool().ExecContext(t.Context(), `ANALYZE seller, job`); err != nil {
+			t.Fatalf("analyze: %v", err)
+		}
 	}
 	for name, query := range map[string]struct {
 		statement string

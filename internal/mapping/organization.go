@@ -53,7 +53,7 @@ var organizations = &grid.Grid{
 		"platform_id":        {SQL: "o.platform_id"},
 		"name":               {SQL: "o.name"},
 		"reference_number":   {SQL: "o.reference_number"},
-		"reference_order":    {SQL: "o.reference_order", Type: grid.Number, Nullable: true},
+		"reference_order":    {SQL: "o.reference_order", Type: grid.Integer, Nullable: true},
 		"status":             {SQL: "o.status"},
 		"psa_company_id":     {SQL: "o.psa_company_id", Type: grid.Integer, Nullable: true},
 		"psa_name":           {SQL: "c.name", Joins: company, Nullable: true},

@@ -35,8 +35,45 @@ type DB struct {
 	dsn  string
 }
 
-// Open connects to the database that dsn names (a postgres:// URL or key=value pairs) and checks that it answers.
+// applicationRole is the role that migrations create for the gateway: it owns nothing, so that row-level
+// security holds it.
+const applicationRole = "crosswalk_app"
+
+// Open connects to the database that dsn names (a postgres:// URL or key=value pairs) to work with what is
+// in it. It works as the application role; where there is none, the policies must bind the login itself, or
+// Open refuses. A database without schema is opened as it is.
 func Open(ctx context.Context, dsn string, options Options) (*DB, error) {
+	db, err := OpenAsOwner(ctx, dsn, options)
+	if err != nil {
+		return nil, err
+	}
+	var login struct {
+		Switch    bool `db:"switch"`
+		Protected bool `db:"protected"`
+	}
+	err = db.pool.GetContext(ctx, &login, `
+		SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1 AND pg_has_role(oid, 'MEMBER')) AS switch,
+			to_regclass('seller') IS NULL OR row_security_active(to_regclass('seller')) AS protected`, applicationRole)
+	switch {
+	case err != nil:
+	case login.Switch:
+		db.pool.Close()
+		db, err = OpenAsOwner(ctx, withSettings(dsn, "role", applicationRole), options)
+	case !login.Protected:
+		err = fmt.Errorf("the database login could pass by row-level security, and there is no role %s to work as: let the login that migrates create roles, and migrate an empty database", applicationRole)
+	}
+	if err != nil {
+		if db != nil {
+			db.pool.Close()
+		}
+		return nil, err
+	}
+	db.dsn = dsn
+	return db, nil
+}
+
+// OpenAsOwner connects with all rights that the login has, to migrate and for tests that play the administrator.
+func OpenAsOwner(ctx context.Context, dsn string, options Options) (*DB, error) {
 	connector, err := pq.NewConnector(sessionDSN(dsn, options))
 	if err != nil {
 		return nil, fmt.Errorf("the database address cannot be read: %w", err)
@@ -62,12 +99,16 @@ func sessionDSN(dsn string, options Options) string {
 	if timeout <= 0 {
 		timeout = time.Minute
 	}
-	settings := []string{
+	return withSettings(dsn,
 		"timezone", "UTC",
 		"application_name", "crosswalk",
 		"statement_timeout", fmt.Sprint(timeout.Milliseconds()),
 		"idle_in_transaction_session_timeout", "60000",
-	}
+	)
+}
+
+// withSettings adds settings, given as keys and values, that the address does not have yet.
+func withSettings(dsn string, settings ...string) string {
 	url := strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://")
 	for i := 0; i < len(settings); i += 2 {
 		key, value := settings[i], settings[i+1]

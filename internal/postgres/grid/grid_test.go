@@ -54,7 +54,7 @@ type orchard struct{ db *postgres.DB }
 func newOrchard(t *testing.T) *orchard {
 	t.Helper()
 	ctx := t.Context()
-	db, err := postgres.Open(ctx, postgrestest.New(t), postgres.Options{MaxConnections: 4})
+	db, err := postgres.OpenAsOwner(ctx, postgrestest.New(t), postgres.Options{MaxConnections: 4})
 	if err != nil {
 		t.Fatal(err)
 	}
