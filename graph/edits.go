@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"slices"
 	"strconv"
 
 	"crosswalk/graph/model"
@@ -51,36 +52,39 @@ func (r *Resolver) edit(ctx context.Context, kind editedKind, requests []request
 	if len(requests) > maxItems {
 		return nil, []*model.UserError{userError(model.UserErrorCodeTooMany, tooMany(len(requests)), in.list)}, nil
 	}
-	refused = []*model.UserError{}
+	problems := make([][]*model.UserError, len(requests))
 	var edits []mapping.Edit
 	var positions []int
 	for i, request := range requests {
-		edit, problems := kind.parse(request, i, in)
-		if len(problems) > 0 {
-			refused = append(refused, problems...)
-			continue
+		var edit mapping.Edit
+		if edit, problems[i] = kind.parse(request, i, in); len(problems[i]) == 0 {
+			edits, positions = append(edits, edit), append(positions, i)
 		}
-		edits, positions = append(edits, edit), append(positions, i)
 	}
 	outcome, err := r.Mapping.Edit(ctx, seller(ctx), kind.kind, identity(ctx).Subject, edits)
 	if err != nil {
 		return nil, nil, err
 	}
 	for _, refusal := range outcome.Refused {
-		field := kind.recordField
-		if refusal.AboutTarget {
-			field = kind.targetField
-		} else if refusal.Code == mapping.Conflict {
-			field = "expectedRevision"
-		}
-		path := in.path(positions[refusal.Edit], field)
-		refused = append(refused, userError(model.UserErrorCode(refusal.Code), refusal.Message, path...))
+		i := positions[refusal.Edit]
+		problems[i] = append(problems[i], kind.refusal(refusal, i, in))
 	}
 	shown := outcome.Accepted
 	if in == single && len(edits) == 1 {
 		shown = []int64{edits[0].Record}
 	}
-	return shown, refused, nil
+	return shown, append([]*model.UserError{}, slices.Concat(problems...)...), nil
+}
+
+// refusal tells the client what was refused and where in its input.
+func (k editedKind) refusal(refusal mapping.Refusal, index int, in inputShape) *model.UserError {
+	field := k.recordField
+	if refusal.AboutTarget {
+		field = k.targetField
+	} else if refusal.Code == mapping.Conflict {
+		field = "expectedRevision"
+	}
+	return userError(model.UserErrorCode(refusal.Code), refusal.Message, in.path(index, field)...)
 }
 
 // parse reads the node ids of an edit and names every one that is not of the right type.
