@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/cenkalti/backoff/v5"
 
 	"crosswalk/graph"
 	"crosswalk/internal/account"
@@ -45,6 +46,9 @@ type Config struct {
 	PSAFreshness time.Duration
 	// PSACallsPerMinute bounds the calls to one seller's ConnectWise; 0 means the client's default.
 	PSACallsPerMinute int
+	// RetryPause is how long failed reads of ConnectWise and the Platform wait before they are tried again; 0
+	// means the clients' defaults.
+	RetryPause time.Duration
 	// Lease is how long a silent worker is believed to live; 0 means the runner's default.
 	Lease          time.Duration
 	Limits         httpapi.Limits
@@ -183,7 +187,7 @@ func (u upstreams) connectWise(ctx context.Context, seller postgres.SellerID) (c
 		APIURL: saved.APIURL, CompanyID: saved.CompanyID, PublicKey: saved.PublicKey,
 		PrivateKey: saved.PrivateKey.Reveal(), ClientID: saved.ClientID.Reveal(),
 		AllowInsecure: u.config.AllowInsecureUpstreams, CallsPerMinute: u.config.PSACallsPerMinute,
-		Log: u.config.Log.With("seller", seller.String()),
+		RetryPause: u.config.RetryPause, Log: u.config.Log.With("seller", seller.String()),
 	}, saved.Revision, nil
 }
 
@@ -192,10 +196,14 @@ func (u upstreams) feed(ctx context.Context, seller postgres.SellerID) (platform
 	if err != nil {
 		return nil, fmt.Errorf("read Platform credentials: %w", err)
 	}
-	return feed.NewClient(feed.Config{
+	config := feed.Config{
 		BaseURL: saved.URL, Key: saved.Key.Reveal(), Token: saved.Token.Reveal(),
 		AllowInsecure: u.config.AllowInsecureUpstreams, Log: u.config.Log.With("seller", seller.String()),
-	})
+	}
+	if pause := u.config.RetryPause; pause > 0 {
+		config.Backoff = func() backoff.BackOff { return backoff.NewConstantBackOff(pause) }
+	}
+	return feed.NewClient(config)
 }
 
 func (u upstreams) zone(ctx context.Context, seller postgres.SellerID) (*time.Location, error) {

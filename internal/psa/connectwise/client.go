@@ -24,15 +24,17 @@ import (
 
 // Client is one seller's connection to ConnectWise. It is safe for concurrent use.
 type Client struct {
-	origin    string
-	clock     func() time.Time
-	log       *slog.Logger
-	observe   func(Call)
-	reads     *http.Client
-	writes    *http.Client
-	gate      *gate
-	codebases *codebases
-	habits    *habits
+	origin  string
+	clock   func() time.Time
+	log     *slog.Logger
+	observe func(Call)
+	reads   *http.Client
+	writes  *http.Client
+	gate    *gate
+	// retryPause goes before the first pause of an effort, unless it is 0.
+	retryPause time.Duration
+	codebases  *codebases
+	habits     *habits
 	// currencies are those of the tenant looked up so far.
 	currencies *currencies
 	// authorize adds the credentials to a request, and redact removes them from a text. The secrets live in
@@ -64,6 +66,7 @@ func newClient(config Config, dial dialer) (*Client, error) {
 		log:        config.Log,
 		observe:    config.Observe,
 		gate:       newGate(config.CallsPerMinute, config.Clock),
+		retryPause: config.RetryPause,
 		habits:     newHabits(),
 		authorize:  authorizer(config),
 		redact:     redactor(config),

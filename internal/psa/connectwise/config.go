@@ -30,6 +30,9 @@ type Config struct {
 	AllowInsecure bool
 	// CallsPerMinute bounds all calls of this client together; 0 means 900.
 	CallsPerMinute int
+	// RetryPause is the pause before the first retry of a read, the later ones being longer; 0 means 200 ms
+	// where somebody waits and 1 s in the background.
+	RetryPause time.Duration
 
 	// HTTPTransport replaces the transport the clients' own are derived from, for tests and private
 	// certificate authorities. The address check and the limits of this package are applied on top.

@@ -1,6 +1,7 @@
 package connectwise
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -37,7 +38,7 @@ func effortOf(ctx context.Context) effort {
 func (c *Client) retry(ctx context.Context, attempt func() error) error {
 	effort := effortOf(ctx)
 	pacing := &pacing{clock: c.clock, effort: effort, exponential: &backoff.ExponentialBackOff{
-		InitialInterval: effort.first, RandomizationFactor: 0.25, Multiplier: 2, MaxInterval: effort.longest,
+		InitialInterval: cmp.Or(c.retryPause, effort.first), RandomizationFactor: 0.25, Multiplier: 2, MaxInterval: effort.longest,
 	}}
 	pacing.deadline, _ = ctx.Deadline()
 	var result error

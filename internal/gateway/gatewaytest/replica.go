@@ -1,0 +1,149 @@
+package gatewaytest
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"crosswalk/internal/account/seal"
+	"crosswalk/internal/civil"
+	"crosswalk/internal/gateway"
+	"crosswalk/internal/postgres"
+)
+
+// Replica is one gateway of a world.
+type Replica struct {
+	// URL is where it serves, without a path.
+	URL string
+	// Gateway is nil for a replica in another process.
+	Gateway *gateway.Gateway
+}
+
+// stopTime is how long a gateway may take to stop.
+const stopTime = 30 * time.Second
+
+// Replica starts another gateway on the world's database.
+func (w *World) Replica(t testing.TB) *Replica {
+	t.Helper()
+	g, err := gateway.New(w.config())
+	if err != nil {
+		t.Fatalf("make a gateway: %v", err)
+	}
+	if err := g.Start(t.Context()); err != nil {
+		t.Fatalf("start a gateway: %v", err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), stopTime)
+		defer cancel()
+		if err := g.Stop(ctx); err != nil {
+			t.Errorf("stop a gateway: %v", err)
+		}
+	})
+	return &Replica{URL: "http://" + g.Address(), Gateway: g}
+}
+
+// processVariable tells a process that it is a replica, and of what.
+const processVariable = "CROSSWALK_GATEWAYTEST_REPLICA"
+
+// processConfig is what a replica in another process is told.
+type processConfig struct {
+	DSN   string
+	Lease time.Duration
+}
+
+// Main runs the tests of a package, or the replica that this process was started to be. Packages that use
+// World.Process call it from TestMain.
+func Main(m *testing.M) {
+	text := os.Getenv(processVariable)
+	if text == "" {
+		os.Exit(m.Run())
+	}
+	if err := serveProcess(text); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// serveProcess serves until its standard input ends, which the end of the test's process sees to.
+func serveProcess(text string) error {
+	var config processConfig
+	if err := json.Unmarshal([]byte(text), &config); err != nil {
+		return err
+	}
+	ctx := context.Background()
+	db, err := postgres.Open(ctx, config.DSN, postgres.Options{})
+	if err != nil {
+		return err
+	}
+	ring, err := seal.ParseKeyRing(keyText)
+	if err != nil {
+		return err
+	}
+	g, err := gateway.New(gateway.Config{
+		DB: db, KeyRing: ring, Listen: "127.0.0.1:0", AllowInsecureUpstreams: true,
+		Clock: civil.Frozen(Now()), Lease: config.Lease,
+	})
+	if err != nil {
+		return err
+	}
+	if err := g.Start(ctx); err != nil {
+		return err
+	}
+	fmt.Println("http://" + g.Address())
+	_, err = io.Copy(io.Discard, os.Stdin)
+	return err
+}
+
+// Process is a replica in a process of its own.
+type Process struct {
+	*Replica
+	command *exec.Cmd
+}
+
+// Process starts a replica in a process of its own, whose workers are believed to live for lease when they are
+// silent. Other options of the world do not reach it.
+func (w *World) Process(t testing.TB, lease time.Duration) *Process {
+	t.Helper()
+	text, err := json.Marshal(processConfig{DSN: w.dsn, Lease: lease})
+	if err != nil {
+		t.Fatalf("encode the replica's configuration: %v", err)
+	}
+	command := exec.CommandContext(t.Context(), os.Args[0])
+	command.Env = append(os.Environ(), processVariable+"="+string(text))
+	command.Stderr = w.Log
+	stdin, err := command.StdinPipe()
+	if err != nil {
+		t.Fatalf("connect a replica's input: %v", err)
+	}
+	stdout, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatalf("connect a replica's output: %v", err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatalf("start a replica: %v", err)
+	}
+	p := &Process{Replica: &Replica{}, command: command}
+	t.Cleanup(func() {
+		stdin.Close()
+		p.Kill()
+	})
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil {
+		t.Fatalf("a replica did not start: %v\n%s", err, w.Log)
+	}
+	p.URL = strings.TrimSpace(line)
+	return p
+}
+
+// Kill ends the process as if the machine had lost power. It may be called again.
+func (p *Process) Kill() {
+	_ = p.command.Process.Kill() // it may have ended by itself
+	_ = p.command.Wait()         // says that it was killed
+}
