@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"crosswalk/internal/account/seal"
+	"crosswalk/internal/outbound"
 	"crosswalk/internal/postgres"
 )
 
@@ -87,7 +88,7 @@ func (s *Service) checkSeller(input NewSeller) (seller Seller, key, token seal.S
 	if err != nil {
 		problems.add(err.Error(), "timeZone")
 	}
-	if address, err := parseUpstream(input.PlatformURL, s.options.AllowInsecureUpstreams); err != nil {
+	if address, err := outbound.ParseURL(input.PlatformURL, s.options.AllowInsecureUpstreams); err != nil {
 		problems.add(err.Error(), "platformUrl")
 	} else {
 		seller.PlatformURL = address.String()
