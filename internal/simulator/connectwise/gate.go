@@ -17,6 +17,9 @@ func (s *Simulator) admit(r *http.Request) error {
 	if wait := s.limiter.take(s.options.Clock(), settings.RequestsPerMinute); wait > 0 {
 		return &refusal{status: http.StatusTooManyRequests, retryAfter: int((wait + time.Second - 1) / time.Second)}
 	}
+	if settings.LongestURL > 0 && len(r.URL.RequestURI()) > settings.LongestURL {
+		return &refusal{status: http.StatusRequestURITooLong, Code: "ConnectWiseApi", Message: "The request URL is too long."}
+	}
 	if settings.AnyCredentials {
 		return nil
 	}

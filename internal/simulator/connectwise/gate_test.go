@@ -103,6 +103,13 @@ func TestPaths_AreForgiving(t *testing.T) {
 	c.get("/company/companies/-1").refusedWith(404, "NotFound")
 }
 
+func TestPaths_CanBeTooLong(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{Settings: Settings{LongestURL: 2000}})
+	c.get("/company/companies", "conditions", "id in ("+strings.Repeat("1,", 300)+"1)").is(200)
+	c.get("/company/companies", "conditions", "id in ("+strings.Repeat("1,", 1000)+"1)").refusedWith(414, "ConnectWiseApi")
+}
+
 func TestSetUpTables_CanBeRead(t *testing.T) {
 	t.Parallel()
 	c := start(t, Options{Companies: 3, Products: 3})

@@ -18,7 +18,7 @@ type record struct {
 
 	entered, updated     time.Time
 	enteredBy, updatedBy string
-	// stored is when the record came to be by the real clock, for searches that lag behind.
+	// stored is when the record was created over the API, for searches that lag behind; zero for the others.
 	stored time.Time
 }
 

@@ -137,7 +137,7 @@ func (s *Simulator) AddAgreementType(name string, inactive bool) int {
 }
 
 // AddStatus adds a company status and returns its id. Companies whose status does not allow saving refuse
-// new and changed agreements.
+// new and changed agreements and additions.
 func (s *Simulator) AddStatus(name string, disallowSaving bool) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

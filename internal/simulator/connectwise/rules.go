@@ -93,8 +93,11 @@ func (t *tenant) hasInvoicedPeriod(agreement *record) bool {
 	return next.After(dateOf(t.agreements().value(t, agreement, "billStartDate")))
 }
 
-func verifyAgreement(t *tenant, c *change) {
-	company := t.resolve(c.collection, c.after, "company")
+func verifyAgreement(t *tenant, c *change) { c.verifyCompany(t, c.after) }
+
+// verifyCompany refuses to save what belongs to a company whose status does not allow it.
+func (c *change) verifyCompany(t *tenant, agreement *record) {
+	company := t.resolve(t.agreements(), agreement, "company")
 	if company == nil {
 		return
 	}

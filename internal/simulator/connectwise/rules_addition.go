@@ -65,6 +65,7 @@ func verifyAddition(t *tenant, c *change) {
 	if agreement == nil {
 		return
 	}
+	c.verifyCompany(t, agreement)
 	if c.before == nil && isTrue(agreements.value(t, agreement, "cancelledFlag")) {
 		c.refuse(invalidMember, "agreementId", "The agreement is cancelled. Additions cannot be added to it.")
 	}

@@ -1,7 +1,7 @@
 package connectwise
 
 import (
-	"fmt"
+	"errors"
 	"time"
 )
 
@@ -22,11 +22,13 @@ type Settings struct {
 	// LimitPages makes the body of every 429 a web page, as the network in front of the cloud sends it.
 	LimitPages bool `json:"limitPages"`
 
-	// SearchLagMilliseconds hides new records from requests with conditions until they are that old, and
+	// SearchLagMilliseconds hides records created over the API from requests with conditions until they are that old, and
 	// ListLagMilliseconds from all lists and counts. A GET by id finds them at once.
 	SearchLagMilliseconds int `json:"searchLagMilliseconds"`
 	ListLagMilliseconds   int `json:"listLagMilliseconds"`
 
+	// LongestURL refuses requests whose path and query have more bytes, with 414. 0 refuses none.
+	LongestURL int `json:"longestURL"`
 	// RefuseLargePages refuses a pageSize above 1000, which is otherwise taken for 1000.
 	RefuseLargePages bool `json:"refuseLargePages"`
 	// RefuseUnknownFields refuses unknown names in the fields parameter of lists, which are otherwise ignored.
@@ -49,8 +51,8 @@ type Settings struct {
 }
 
 func (s *Settings) validate() error {
-	if s.RequestsPerMinute < 0 || s.SearchLagMilliseconds < 0 || s.ListLagMilliseconds < 0 {
-		return fmt.Errorf("requestsPerMinute, searchLagMilliseconds and listLagMilliseconds may not be negative")
+	if min(s.RequestsPerMinute, s.SearchLagMilliseconds, s.ListLagMilliseconds, s.LongestURL) < 0 {
+		return errors.New("requestsPerMinute, searchLagMilliseconds, listLagMilliseconds and longestURL may not be negative")
 	}
 	return nil
 }

@@ -49,7 +49,6 @@ func (t *tenant) insert(c *collection, r *record, who string) *record {
 	if r.id == 0 {
 		r.id = c.lastID + 1
 	}
-	r.stored = t.clock()
 	r.entered, r.enteredBy = t.instant(), who
 	return t.store(c, r, who)
 }

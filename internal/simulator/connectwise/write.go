@@ -46,6 +46,7 @@ func (t *tenant) create(c *collection, parent int64, body map[string]any, who st
 	if err := change.settle(t, false); err != nil {
 		return nil, err
 	}
+	after.stored = t.clock()
 	return t.insert(c, after, who), nil
 }
 

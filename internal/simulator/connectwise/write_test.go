@@ -167,6 +167,7 @@ func TestCreate_ObeysStatusesThatDoNotAllowSaving(t *testing.T) {
 	}
 	c.send("POST", "/finance/agreements", `{"name":"x","type":{"id":1},"company":{"id":1},"contact":{"id":1}}`).
 		refusedWith(400, "InvalidObject", "company/id")
+	c.send("POST", additions, `{"product":{"id":1},"billCustomer":"Billable"}`).refusedWith(400, "InvalidObject", "company/id")
 }
 
 func TestAdditions_ObeyTheirAgreement(t *testing.T) {

@@ -1,6 +1,7 @@
 package sample
 
 import (
+	"slices"
 	"testing"
 	"unicode/utf8"
 
@@ -37,6 +38,16 @@ func TestOrganizationAt_TakesTurnsAmongCountries(t *testing.T) {
 	want := map[string]bool{"EUR": true, "USD": true, "GBP": true, "SEK": true}
 	if diff := cmp.Diff(want, currencies); diff != "" {
 		t.Errorf("currencies of the first organizations (-want +got):\n%s", diff)
+	}
+}
+
+func TestPersonAt_NamesSomebodyOfTheCountry(t *testing.T) {
+	t.Parallel()
+	for i := range 100 {
+		given, family := PersonAt(i)
+		if given == "" || !slices.Contains(homes[i%len(homes)].families, family) {
+			t.Fatalf("PersonAt(%d) = %q, %q, want a family of %s", i, given, family, OrganizationAt(i).Country)
+		}
 	}
 }
 
