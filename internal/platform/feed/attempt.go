@@ -4,49 +4,12 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/tls"
-	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"net/url"
 	"strings"
-	"time"
+
+	"crosswalk/internal/outbound"
 )
-
-// maxRedirects is how many redirects within the feed's own host are followed.
-const maxRedirects = 3
-
-// errForeignRedirect means that the feed pointed elsewhere; the credentials do not follow.
-var errForeignRedirect = errors.New("redirects to another host are not followed")
-
-func newHTTPClient(base *url.URL, allowInsecure bool) *http.Client {
-	dialer := &net.Dialer{Timeout: 15 * time.Second, KeepAlive: 30 * time.Second}
-	if !allowInsecure {
-		dialer.Control = publicOnly
-	}
-	return &http.Client{
-		// There is no proxy: behind one the address that is dialled would no longer be the feed's.
-		Transport: &http.Transport{
-			DialContext:            dialer.DialContext,
-			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
-			TLSHandshakeTimeout:    15 * time.Second,
-			ForceAttemptHTTP2:      true,
-			MaxIdleConnsPerHost:    4,
-			IdleConnTimeout:        time.Minute,
-			MaxResponseHeaderBytes: 64 << 10,
-		},
-		CheckRedirect: func(next *http.Request, via []*http.Request) error {
-			if next.URL.Scheme != base.Scheme || !strings.EqualFold(next.URL.Host, base.Host) {
-				return errForeignRedirect
-			}
-			if len(via) > maxRedirects {
-				return fmt.Errorf("more than %d redirects", maxRedirects)
-			}
-			return nil
-		},
-	}
-}
 
 // attempt asks for one page once and within the time of one try.
 func attempt[T any](ctx context.Context, c *Client, from collection[T], query string, at place) (page[T], *failure) {
@@ -66,15 +29,14 @@ func exchange[T any](ctx context.Context, c *Client, from collection[T], query s
 		return page[T]{}, &failure{reason: "the request could not be made", err: err}
 	}
 	request.Header.Set("Accept", "application/json")
-	request.Header.Set("User-Agent", "crosswalk")
 	c.authorize(request.Header)
 
-	response, err := c.http.Do(request)
+	response, err := outbound.Do(c.http, request, c.maxPageBytes)
 	if err != nil {
 		return page[T]{}, c.exchangeFailure(err)
 	}
 	defer func() { _ = response.Body.Close() }()
-	body := bufio.NewReader(&boundedBody{body: response.Body, left: c.maxPageBytes})
+	body := bufio.NewReader(arriving{response.Body})
 	if response.StatusCode != http.StatusOK {
 		return page[T]{}, c.statusFailure(response, body)
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 
+	"crosswalk/internal/outbound"
 	"crosswalk/internal/platform"
 )
 
@@ -53,7 +54,7 @@ func NewClient(config Config) (*Client, error) {
 	hide := strings.NewReplacer(key, "[hidden]", token, "[hidden]")
 	return &Client{
 		base: base,
-		http: newHTTPClient(base, config.AllowInsecure),
+		http: &http.Client{Transport: outbound.NewTransport(config.AllowInsecure), CheckRedirect: outbound.StayOnOrigin},
 		authorize: func(header http.Header) {
 			header.Set("Ocp-Apim-Subscription-Key", key)
 			header.Set("Authorization", "Bearer "+token)

@@ -4,12 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+
+	"crosswalk/internal/outbound"
 )
 
 // Config says which feed to read, as whom, and how patiently. Printing or logging it never shows the key
@@ -23,7 +23,8 @@ type Config struct {
 	// AllowInsecure admits plain HTTP and addresses in private, loopback and link-local networks.
 	AllowInsecure bool
 
-	// Clock tells the time that a Retry-After date is compared with; nil means time.Now.
+	// Clock tells the time that a Retry-After date is compared with where the answer has no date of its own;
+	// nil means time.Now.
 	Clock func() time.Time
 	// Log hears of every try that is repeated; nil means silence.
 	Log *slog.Logger
@@ -73,10 +74,10 @@ func (c Config) withDefaults() Config {
 
 // validate checks what a person may have typed wrong; its errors are sentences without secrets.
 func (c Config) validate() (*url.URL, error) {
-	base, err := parseBaseURL(c.BaseURL, c.AllowInsecure)
+	base, err := outbound.ParseURL(c.BaseURL, c.AllowInsecure)
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, fmt.Errorf("the Platform address %w", err)
 	case c.Key == "" || c.Token == "":
 		return nil, errors.New("the Platform subscription key and bearer token are both needed")
 	case !isHeaderText(c.Key) || !isHeaderText(c.Token):
@@ -85,27 +86,6 @@ func (c Config) validate() (*url.URL, error) {
 		return nil, fmt.Errorf("a page size of %d is not between 1 and 1000", c.PageSize)
 	case c.AttemptTimeout < 0 || c.MaxPageBytes < 0:
 		return nil, errors.New("a limit of the Platform feed client is negative")
-	}
-	return base, nil
-}
-
-func parseBaseURL(text string, allowInsecure bool) (*url.URL, error) {
-	// The parse error quotes the text, which may hold a password, so it is not passed on.
-	base, err := url.Parse(strings.TrimSpace(text))
-	if err != nil || base.Hostname() == "" || (base.Scheme != "https" && base.Scheme != "http") {
-		return nil, errors.New("the Platform address must be a URL of the form https://host or https://host/path")
-	}
-	if base.User != nil || base.RawQuery != "" || base.Fragment != "" {
-		return nil, errors.New("the Platform address must not have a user, a query or a fragment")
-	}
-	if allowInsecure {
-		return base, nil
-	}
-	if base.Scheme != "https" {
-		return nil, errors.New("the Platform address must start with https://")
-	}
-	if ip, err := netip.ParseAddr(base.Hostname()); err == nil && !isPublic(ip) {
-		return nil, fmt.Errorf("the Platform address is not allowed: %w", errPrivateAddress)
 	}
 	return base, nil
 }

@@ -121,27 +121,17 @@ func isIncomplete(err error) bool {
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
-// errTooLarge means that an answer went beyond its limit.
-var errTooLarge = errors.New("the answer is larger than allowed")
-
 // arrivalError is trouble on the way of a body, as opposed to trouble in it.
 type arrivalError struct{ err error }
 
 func (e *arrivalError) Error() string { return e.err.Error() }
 func (e *arrivalError) Unwrap() error { return e.err }
 
-// boundedBody passes on at most left bytes of a body and marks what goes wrong on the way.
-type boundedBody struct {
-	body io.Reader
-	left int64
-}
+// arriving marks what goes wrong on the way of a body.
+type arriving struct{ body io.Reader }
 
-func (b *boundedBody) Read(p []byte) (int, error) {
-	if b.left <= 0 {
-		return 0, &arrivalError{err: errTooLarge}
-	}
-	n, err := b.body.Read(p[:min(int64(len(p)), b.left)])
-	b.left -= int64(n)
+func (a arriving) Read(p []byte) (int, error) {
+	n, err := a.body.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) {
 		err = &arrivalError{err: err}
 	}

@@ -16,7 +16,7 @@ import (
 )
 
 func read[T any](from collection[T], text string) (page[T], error) {
-	return decodePage(&boundedBody{body: strings.NewReader(text), left: 1 << 20}, from.read)
+	return decodePage(arriving{strings.NewReader(text)}, from.read)
 }
 
 func TestDecodePage_ReadsEveryMemberOfAnInvoiceRow(t *testing.T) {

@@ -9,12 +9,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+
+	"crosswalk/internal/outbound"
 )
 
 // failure is one try that brought no page.
@@ -59,20 +59,15 @@ func stopped(ctx context.Context, last *failure) *failure {
 
 // exchangeFailure judges an exchange that ended without a complete answer.
 func (c *Client) exchangeFailure(err error) *failure {
-	// What http.Client wraps round the cause repeats the address with the whole query.
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
-		err = wrapped.Err
-	}
 	var certificate *tls.CertificateVerificationError
 	switch {
-	case errors.Is(err, errPrivateAddress):
+	case errors.Is(err, outbound.ErrPrivate):
 		return &failure{reason: "the feed's address is not allowed", err: err}
-	case errors.Is(err, errForeignRedirect):
+	case errors.Is(err, outbound.ErrForeignRedirect):
 		return &failure{reason: "the feed points to another address", err: err}
 	case errors.As(err, &certificate):
 		return &failure{reason: "the feed's certificate is not trusted", err: err}
-	case errors.Is(err, errTooLarge):
+	case errors.Is(err, outbound.ErrTooLarge):
 		return &failure{reason: fmt.Sprintf("the page is larger than %d bytes", c.maxPageBytes), err: err}
 	}
 	return &failure{reason: "the connection to the feed failed", err: err, passing: true}
@@ -118,7 +113,7 @@ func (c *Client) statusFailure(response *http.Response, body *bufio.Reader) *fai
 		trouble.unauthorized = true
 	case status == http.StatusTooManyRequests, status == http.StatusServiceUnavailable:
 		trouble.passing = true
-		trouble.wait = retryAfter(response.Header.Get("Retry-After"), c.clock())
+		trouble.wait, _ = outbound.RetryAfter(response.Header, c.clock())
 	case status >= 500, status == http.StatusRequestTimeout:
 		trouble.passing = true
 	}
@@ -149,15 +144,4 @@ func (c *Client) errorMessage(header http.Header, body *bufio.Reader) string {
 		message = append(message[:maxMessage], '…')
 	}
 	return string(message)
-}
-
-// retryAfter reads seconds or an HTTP date; 0 when there is nothing to wait for or nothing readable.
-func retryAfter(value string, now time.Time) time.Duration {
-	if seconds, err := strconv.ParseInt(strings.TrimSpace(value), 10, 32); err == nil {
-		return max(time.Duration(seconds)*time.Second, 0)
-	}
-	if date, err := http.ParseTime(value); err == nil {
-		return max(date.Sub(now), 0)
-	}
-	return 0
 }

@@ -106,6 +106,16 @@ func newTestClient(t *testing.T, baseURL string, change ...func(*Config)) *Clien
 	return client
 }
 
+// transportOf returns the client's transport, so that a test can lead it elsewhere.
+func transportOf(t *testing.T, client *Client) *http.Transport {
+	t.Helper()
+	transport, ok := client.http.Transport.(*http.Transport)
+	if !ok {
+		t.Fatalf("the transport is a %T, want *http.Transport", client.http.Transport)
+	}
+	return transport
+}
+
 func pageSize(n int) func(*Config) { return func(c *Config) { c.PageSize = n } }
 
 func may2026() platform.Range {

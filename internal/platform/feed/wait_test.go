@@ -3,60 +3,25 @@ package feed
 import (
 	"context"
 	"errors"
-	"net"
 	"net/http"
 	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"crosswalk/internal/outbound/outboundtest"
 )
-
-// pipes is a network in memory, so that a test's clock can run ahead while everything waits.
-type pipes struct {
-	connections chan net.Conn
-	closed      chan struct{}
-}
-
-func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	near, far := net.Pipe()
-	select {
-	case p.connections <- far:
-		return near, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case connection := <-p.connections:
-		return connection, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p *pipes) Close() error {
-	close(p.closed)
-	return nil
-}
-
-func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
 
 // inBubble runs a test against a handler on a network in memory and a clock that jumps over waits.
 func inBubble(t *testing.T, handler http.HandlerFunc, change func(*Config), run func(t *testing.T, client *Client)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		network := &pipes{connections: make(chan net.Conn), closed: make(chan struct{})}
+		network := outboundtest.NewNetwork()
 		server := &http.Server{Handler: handler}
 		go func() { _ = server.Serve(network) }()
 		defer func() { _ = server.Close() }()
 		client := newTestClient(t, "http://feed.example", change)
-		transport, ok := client.http.Transport.(*http.Transport)
-		if !ok {
-			t.Fatalf("the transport is a %T", client.http.Transport)
-		}
-		transport.DialContext = network.dial
+		transportOf(t, client).DialContext = network.DialContext
 		defer client.CloseIdleConnections()
 		run(t, client)
 	})
