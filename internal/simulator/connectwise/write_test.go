@@ -131,7 +131,7 @@ func TestCreate_RefusesBodiesThatAreNotRecords(t *testing.T) {
 	c.send("POST", "/company/companies", `{}`).is(415)
 }
 
-func TestCreate_AnswersWithTheErrorsOfTheReference(t *testing.T) {
+func TestRefusals_HaveTheBodiesOfLiveTenants(t *testing.T) {
 	t.Parallel()
 	c := startWithAgreement(t, nil)
 	wantJSON(t, "duplicate", `{"code":"InvalidObject","message":"company object is invalid","errors":[{"code":"ObjectExists",
