@@ -171,9 +171,11 @@ func TestBadInputIsRefusedClearly(t *testing.T) {
 			}
 		})
 	}
-	if len(gateway.resolver.Renamed) > 0 {
-		t.Error("a refused mutation was executed")
-	}
+	t.Cleanup(func() {
+		if len(gateway.resolver.Renamed) > 0 {
+			t.Error("a refused mutation was executed")
+		}
+	})
 }
 
 // requireRefusal checks an answer that holds nothing but errors.
@@ -309,6 +311,10 @@ func TestDocumentsMayNotCostTooMuch(t *testing.T) {
 			"LIMIT_EXCEEDED", "more fields than the 100",
 		},
 		{"more than fifteen thousand tokens", "{ " + strings.Repeat("viewer ", 15_000) + "}", "LIMIT_EXCEEDED", "exceeded token limit of 15000"},
+		{
+			"more levels than can be parsed", "{ organizations(filter: " + strings.Repeat("{ and: ", 2000) + "{}" + strings.Repeat("}", 2000) + ") { id } }",
+			"DEPTH_LIMIT_EXCEEDED", "exceeded maximum nesting depth",
+		},
 		{"one field a thousand times", "{ " + strings.Repeat("viewer { subject } ", 1000) + "}", "", ""},
 		{
 			"one field more often than that", "{ viewer { " + strings.Repeat("subject ", 1001) + "} }",

@@ -166,12 +166,6 @@ func (m measurer) fragment(name string) size {
 	return total
 }
 
-// isTokenLimit tells the one parse error that is about length from those that
-// are about syntax; gqlparser has no other mark for it.
-func isTokenLimit(err *gqlerror.Error) bool {
-	return strings.HasPrefix(err.Message, "exceeded token limit")
-}
-
 // chooseOperation says how to choose one where it was not said which of a
 // document's operations to run; for every other error it returns message.
 func chooseOperation(operation *graphql.OperationContext, message string) string {

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"runtime/debug"
+	"strings"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -115,7 +116,7 @@ func (p *presenter) translate(ctx context.Context, err error) *gqlerror.Error {
 		positioned.Path = graphql.GetFieldContext(ctx).Path()
 		return at(positioned, codeBadUserInput, message, nil)
 	case errors.Is(context.Cause(ctx), errTooSlow):
-		return at(positioned, codeTimeout, "This took too long and was stopped. Ask for fewer rows or fields at a time.", nil)
+		return at(positioned, codeTimeout, tooSlowMessage(ctx), nil)
 	default:
 		p.logHidden(ctx, positioned.Path, err)
 		return at(positioned, codeInternal, "Something went wrong on our side. It has been logged under this request id.", nil)
@@ -137,9 +138,11 @@ func (p *presenter) translateDocumentError(ctx context.Context, err *gqlerror.Er
 	code, _ := err.Extensions["code"].(string)
 	message := err.Message
 	switch {
-	case code == codeParseFailed && isTokenLimit(err):
+	case code == codeParseFailed && strings.HasPrefix(message, parserTokenLimit):
 		code = codeLimitExceeded
 		message = "The document is too long: " + message + "."
+	case code == codeParseFailed && strings.HasPrefix(message, parserDepthLimit):
+		code = codeDepthExceeded
 	case code == codeValidationFailed && len(err.Path) > 1 && err.Path[0] == ast.PathName("variable"):
 		code = codeBadUserInput
 		message = fmt.Sprintf("Variable %q: %s", "$"+err.Path[1:].String(), message)
@@ -148,6 +151,20 @@ func (p *presenter) translateDocumentError(ctx context.Context, err *gqlerror.Er
 		message = chooseOperation(graphql.GetOperationContext(ctx), message)
 	}
 	return at(err, code, message, err.Extensions)
+}
+
+// How gqlparser's two errors begin that are about size rather than syntax; it
+// has no other mark for them.
+const (
+	parserTokenLimit = "exceeded token limit"
+	parserDepthLimit = "exceeded maximum nesting depth"
+)
+
+func tooSlowMessage(ctx context.Context) string {
+	if graphql.HasOperationContext(ctx) && graphql.GetOperationContext(ctx).Operation.Operation == ast.Mutation {
+		return "This took too long and was stopped. Look whether it has taken effect before you try again."
+	}
+	return "This took too long and was stopped. Ask for fewer rows or fields at a time."
 }
 
 // argumentPath is the argument, or the place in it, that err says could not be

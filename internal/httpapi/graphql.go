@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"net/http"
 	"strings"
 
@@ -75,7 +76,9 @@ func (g *graphQL) serveOperation(w http.ResponseWriter, r *http.Request, accept 
 	if len(problems) > 0 {
 		response := g.executor.DispatchError(graphql.WithOperationContext(ctx, operation), problems)
 		if accept.single == "" {
-			g.stream(w, r, graphql.OneShot(response))
+			g.stream(w, r, func(ctx context.Context) (graphql.ResponseHandler, context.Context) {
+				return graphql.OneShot(response), ctx
+			})
 			return
 		}
 		g.write(w, r, format, 0, response)
@@ -93,11 +96,13 @@ func (g *graphQL) serveOperation(w http.ResponseWriter, r *http.Request, accept 
 			withStatus(http.StatusNotAcceptable))
 		return
 	}
-	responses, ctx := g.executor.DispatchOperation(ctx, operation)
 	if kind == ast.Subscription || accept.single == "" {
-		g.stream(w, r.WithContext(ctx), responses)
+		g.stream(w, r, func(ctx context.Context) (graphql.ResponseHandler, context.Context) {
+			return g.executor.DispatchOperation(graphql.StartOperationTrace(ctx), operation)
+		})
 		return
 	}
+	responses, ctx := g.executor.DispatchOperation(ctx, operation)
 	g.write(w, r, format, 0, responses(ctx))
 }
 

@@ -19,19 +19,24 @@ import (
 	"crosswalk/internal/httpapi/internal/testschema"
 )
 
-// goodToken is let in; brokenToken makes the authenticator fail.
+// goodToken is let in; brokenToken makes the authenticator fail and slowToken
+// makes it wait for as long as it may.
 const (
 	goodToken   = "good-token"
 	brokenToken = "broken-token"
+	slowToken   = "slow-token"
 )
 
 // tokens is an authenticator that knows goodToken.
 type tokens struct{}
 
-func (tokens) Authenticate(_ context.Context, token string) (account.Identity, error) {
+func (tokens) Authenticate(ctx context.Context, token string) (account.Identity, error) {
 	switch token {
 	case goodToken:
 		return account.Identity{Seller: 7, Subject: "ada@example.com"}, nil
+	case slowToken:
+		<-ctx.Done()
+		return account.Identity{}, ctx.Err()
 	case brokenToken:
 		return account.Identity{}, errors.New("pq: connection refused by 10.0.0.7")
 	}
@@ -80,6 +85,7 @@ func newGateway(t *testing.T, configure func(*httpapi.Config)) *gateway {
 		log: &logBook{},
 		resolver: &testschema.Resolver{
 			Caller:    caller,
+			Waiting:   make(chan struct{}, 10),
 			Release:   make(chan struct{}),
 			Renamed:   make(chan string, 10),
 			Listening: make(chan int, 10),

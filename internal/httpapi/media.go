@@ -53,7 +53,7 @@ func accepted(header http.Header) acceptance {
 		if !ok || quality == 0 {
 			continue
 		}
-		offered := offer(name)
+		offered := offeredFor(name)
 		if offered == eventStream {
 			result.stream = true
 		}
@@ -69,8 +69,8 @@ func (m mediaType) isJSON() bool { return m == graphQLJSON || m == plainJSON }
 // contentType is the header that goes with an answer.
 func (m mediaType) contentType() string { return string(m) + "; charset=utf-8" }
 
-// offer is what this server has for a media range.
-func offer(name string) mediaType {
+// offeredFor is what this server has for a media range.
+func offeredFor(name string) mediaType {
 	switch name {
 	case string(graphQLJSON), string(plainJSON), string(eventStream):
 		return mediaType(name)

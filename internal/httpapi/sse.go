@@ -13,86 +13,90 @@ import (
 // proxies drop connections that are silent for a minute or less.
 const pingInterval = 15 * time.Second
 
+// dispatch starts an operation within the life of a stream. It returns what
+// yields the responses, and the context to ask for them with.
+type dispatch func(ctx context.Context) (graphql.ResponseHandler, context.Context)
+
 // stream answers with server-sent events, one connection per operation: an
 // event "next" for every response and "complete" at the end. It ends early
 // when the caller leaves or the server stops; a stopping server leaves
 // "complete" out, so that clients come back.
-func (g *graphQL) stream(w http.ResponseWriter, r *http.Request, responses graphql.ResponseHandler) {
+func (g *graphQL) stream(w http.ResponseWriter, r *http.Request, start dispatch) {
 	ctx, end := g.streams.begin(r.Context())
 	defer end()
-	events := eventWriter{to: w, control: http.NewResponseController(w)}
 	header := w.Header()
 	header.Set("Content-Type", string(eventStream))
 	header.Set("Cache-Control", "no-store")
 	header.Set("X-Accel-Buffering", "no")
 	header.Add("Vary", "Accept")
 	w.WriteHeader(http.StatusOK)
-	if events.send(":\n\n") != nil {
-		return
-	}
-	answers := g.pump(ctx, responses)
+	control := http.NewResponseController(w)
+	events := g.events(ctx, start)
 	ping := time.NewTicker(pingInterval)
 	defer ping.Stop()
-	for {
-		var err error
-		select {
-		case <-ctx.Done():
+	event, more := []byte(":\n\n"), true
+	for more {
+		// Not every connection has deadlines; where there are none, none is missed.
+		_ = control.SetWriteDeadline(time.Now().Add(writeTime))
+		if _, err := w.Write(event); err != nil {
 			return
-		case <-ping.C:
-			err = events.send(": ping\n\n")
-		case answer, more := <-answers:
-			if !more {
-				_ = events.send("event: complete\ndata:\n\n")
-				return
-			}
-			err = events.next(g.present.encode(ctx, answer))
 		}
-		if err != nil {
+		if err := control.Flush(); err != nil {
+			return
+		}
+		select {
+		case event, more = <-events:
+		case <-ping.C:
+			event = []byte(": ping\n\n")
+		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// pump asks for responses until there are no more or ctx ends.
-func (g *graphQL) pump(ctx context.Context, responses graphql.ResponseHandler) <-chan *graphql.Response {
-	answers := make(chan *graphql.Response)
-	send := func(answer *graphql.Response) bool {
-		select {
-		case answers <- answer:
-			return true
-		case <-ctx.Done():
-			return false
-		}
-	}
+// events starts an operation and returns its events, until there are no more
+// or ctx ends.
+func (g *graphQL) events(ctx context.Context, start dispatch) <-chan []byte {
+	events := make(chan []byte)
 	go func() {
-		defer close(answers)
-		defer func() {
-			if value := recover(); value != nil {
-				send(g.present.response(ctx, g.present.recovered(ctx, value)))
-			}
-		}()
-		for answer := responses(ctx); answer != nil && send(answer); answer = responses(ctx) {
+		defer close(events)
+		g.relay(ctx, start, events)
+		if ctx.Err() == nil {
+			offer(ctx, events, []byte("event: complete\ndata:\n\n"))
 		}
 	}()
-	return answers
+	return events
 }
 
-// eventWriter writes events and sees to it that each leaves at once.
-type eventWriter struct {
-	to      http.ResponseWriter
-	control *http.ResponseController
-}
-
-func (e eventWriter) next(answer encoded) error {
-	return e.send("event: next\ndata: ", answer.head, answer.data, answer.tail, []byte("\n\n"))
-}
-
-func (e eventWriter) send(text string, parts ...[]byte) error {
-	// Not every connection has deadlines; where there are none, none is missed.
-	_ = e.control.SetWriteDeadline(time.Now().Add(writeTime))
-	event := append([]byte(text), bytes.Join(parts, nil)...)
-	if _, err := e.to.Write(event); err != nil {
-		return err
+// relay turns the responses to an operation into events; a panic becomes the
+// last of them.
+func (g *graphQL) relay(ctx context.Context, start dispatch, events chan<- []byte) {
+	defer func() {
+		if value := recover(); value != nil {
+			offer(ctx, events, g.nextEvent(ctx, g.present.response(ctx, g.present.recovered(ctx, value))))
+		}
+	}()
+	responses, within := start(ctx)
+	for response := responses(within); response != nil; response = responses(within) {
+		if !offer(ctx, events, g.nextEvent(ctx, response)) {
+			return
+		}
 	}
-	return e.control.Flush()
+}
+
+// offer hands an event over, unless ctx ends first.
+func offer(ctx context.Context, events chan<- []byte, event []byte) bool {
+	select {
+	case events <- event:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// nextEvent is an event that holds a copy of a response: the executor writes
+// the next one to the same place.
+func (g *graphQL) nextEvent(ctx context.Context, response *graphql.Response) []byte {
+	answer := g.present.encode(ctx, response)
+	return bytes.Join([][]byte{[]byte("event: next\ndata: "), answer.head, answer.data, answer.tail, []byte("\n\n")}, nil)
 }

@@ -13,6 +13,8 @@ type Resolver struct {
 	All []*Organization
 	// Caller says who asks, by what the context of an operation holds.
 	Caller func(ctx context.Context) string
+	// Waiting gets a value when somebody waits for the field stubborn.
+	Waiting chan struct{}
 	// Release lets the field stubborn answer.
 	Release chan struct{}
 	// Renamed gets the name of every organization that is renamed.

@@ -60,6 +60,7 @@ func (r *queryResolver) Slow(ctx context.Context) (*string, error) {
 }
 
 func (r *queryResolver) Stubborn(ctx context.Context) (*string, error) {
+	r.Waiting <- struct{}{}
 	<-r.Release
 	return answer("at last"), nil
 }
