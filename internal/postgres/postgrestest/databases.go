@@ -264,7 +264,7 @@ func addFile(sum hash.Hash, files fs.FS, path string) error {
 	return nil
 }
 
-// withDatabase returns the address, a URL or key=value pairs, with another database in it.
+// withDatabase returns the address, a URL or key=value pairs, with another database in it. The name needs no quotes.
 func withDatabase(address, name string) string {
 	if !strings.HasPrefix(address, "postgres://") && !strings.HasPrefix(address, "postgresql://") {
 		return address + " dbname=" + name // the last one counts
@@ -273,9 +273,18 @@ func withDatabase(address, name string) string {
 	if err != nil {
 		return address // it was connected to before, so it can be read
 	}
-	parsed.Path = "/" + name
+	parsed.Path, parsed.RawPath = "/"+name, ""
 	query := parsed.Query()
 	query.Del("dbname")
 	parsed.RawQuery = query.Encode()
 	return parsed.String()
+}
+
+// Close gives the process's lock and connections back; its databases are then anybody's to drop.
+func (d *databases) Close() error {
+	err := errors.Join(d.alive.Close(), d.admin.Close())
+	if d.keep != nil {
+		err = errors.Join(err, d.keep.Close())
+	}
+	return err
 }

@@ -46,7 +46,7 @@ func joinSharedServer(ctx context.Context) (*place, error) {
 		return nil, err
 	}
 	name := fmt.Sprintf("crosswalk-test-%d-postgres%d", os.Geteuid(), installation.Major)
-	return join(ctx, filepath.Join(server.TempRoot(), name), lingering)
+	return join(ctx, filepath.Join(server.ScratchRoot(), name), lingering)
 }
 
 // join takes a place on the server of the directory, which it starts if need be.
@@ -142,9 +142,6 @@ func answers(ctx context.Context, address string) bool {
 	defer cancel()
 	return db.PingContext(ctx) == nil
 }
-
-// startTimeout bounds the start of the server, a first initdb on a busy machine included.
-const startTimeout = 2 * time.Minute
 
 // startKeeper starts this program again as the keeper and waits until the server answers. The keeper has a
 // session and files of its own: Ctrl-C does not reach it, and nobody waits for it to close theirs.

@@ -23,7 +23,7 @@ import (
 // dataDir returns a new directory that the server's user can get to, which t.TempDir is not for root.
 func dataDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp(server.TempRoot(), "crosswalk-server-test-")
+	dir, err := os.MkdirTemp(server.ScratchRoot(), "crosswalk-server-test-")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +70,7 @@ func stoppedCluster(t *testing.T) string {
 }
 
 var modelCluster = sync.OnceValues(func() (dir string, err error) {
-	if dir, err = os.MkdirTemp(server.TempRoot(), modelName); err != nil {
+	if dir, err = os.MkdirTemp(server.ScratchRoot(), modelName); err != nil {
 		return "", err
 	}
 	running, err := server.Start(context.Background(), server.Options{DataDir: dir, Disposable: true})
@@ -84,7 +84,7 @@ var modelName = fmt.Sprintf("crosswalk-server-test-model-%d-", os.Getpid())
 
 // removeModelCluster is for the end of the program.
 func removeModelCluster() {
-	made, _ := filepath.Glob(filepath.Join(server.TempRoot(), modelName+"*"))
+	made, _ := filepath.Glob(filepath.Join(server.ScratchRoot(), modelName+"*"))
 	for _, dir := range made {
 		_ = os.RemoveAll(dir)
 	}

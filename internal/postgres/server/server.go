@@ -46,9 +46,9 @@ type Options struct {
 
 // Server is a running PostgreSQL server.
 type Server struct {
-	process   *process
-	dir       *dataDir
-	temporary bool
+	process *process
+	dir     *dataDir
+	scratch *Scratch // nil unless the data is temporary
 
 	stopping sync.Mutex
 	stopped  bool
@@ -68,13 +68,14 @@ func Start(ctx context.Context, options Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	path, temporary := options.DataDir, options.DataDir == ""
-	if temporary {
-		if path, err = os.MkdirTemp(TempRoot(), "crosswalk-postgres-"); err != nil {
-			return nil, fmt.Errorf("make a temporary data directory: %w", err)
+	s := &Server{}
+	path := options.DataDir
+	if path == "" {
+		if s.scratch, err = NewScratch(); err != nil {
+			return nil, err
 		}
+		path = filepath.Join(s.scratch.Path(), "data")
 	}
-	s := &Server{temporary: temporary}
 	if s.dir, err = openDataDir(ctx, path, user, options.Log); err == nil {
 		if err = s.start(ctx, options); err == nil {
 			return s, nil
@@ -82,9 +83,6 @@ func Start(ctx context.Context, options Options) (*Server, error) {
 	}
 	// What happened outweighs what may go wrong while clearing up.
 	_ = s.Stop(context.WithoutCancel(ctx))
-	if temporary {
-		_ = os.RemoveAll(path)
-	}
 	return nil, fmt.Errorf("start PostgreSQL in %s: %w", path, err)
 }
 
@@ -165,6 +163,9 @@ func settings(socketDir string, options Options) []string {
 			"full_page_writes=off",
 			"wal_level=minimal",
 			"max_wal_senders=0",
+			"max_wal_size=256MB",
+			// Inside the data directory, so that nothing stays elsewhere if the server is killed.
+			"dynamic_shared_memory_type=mmap",
 			// Tests that look at plans analyze their tables themselves.
 			"autovacuum=off",
 		)
@@ -275,10 +276,10 @@ func (s *Server) Stop(ctx context.Context) error {
 		}
 	}
 	if s.dir != nil {
-		if s.temporary {
-			errs = append(errs, os.RemoveAll(s.dir.path))
-		}
 		errs = append(errs, s.dir.close())
+	}
+	if s.scratch != nil {
+		errs = append(errs, s.scratch.Remove())
 	}
 	return errors.Join(errs...)
 }

@@ -194,4 +194,5 @@ func TestAnEndOfTheServerIsNoticed(t *testing.T) {
 	if err := running.Stop(t.Context()); err != nil {
 		t.Errorf("Stop of a server that was killed: got %v, want nil", err)
 	}
+	start(t, options) // clears up what the system keeps for the killed one
 }

@@ -137,18 +137,3 @@ func (a account) canSearch(info fs.FileInfo) bool {
 func ownerOf(info fs.FileInfo) uint32 { return info.Sys().(*syscall.Stat_t).Uid }
 
 func groupOf(info fs.FileInfo) uint32 { return info.Sys().(*syscall.Stat_t).Gid }
-
-// TempRoot returns a directory for temporary files that the server's user can enter: the system's, unless
-// that is a private one of root's.
-func TempRoot() string {
-	user, err := serverUser()
-	if err != nil {
-		return os.TempDir()
-	}
-	for _, dir := range []string{os.TempDir(), "/tmp", "/var/tmp"} {
-		if resolved, err := filepath.EvalSymlinks(dir); err == nil && user.canEnter(resolved) == nil {
-			return resolved
-		}
-	}
-	return os.TempDir()
-}
