@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
 
+	"crosswalk/internal/outbound"
 	"crosswalk/internal/psa"
 )
 
@@ -36,8 +36,6 @@ var (
 	errOwnLimit     = errors.New("the call limit is reached")
 	// errNoPermission marks a refusal of one kind of record: credentials and server are in order.
 	errNoPermission = errors.New("the permission is missing")
-	// errTooLarge marks an answer that was given up on.
-	errTooLarge = errors.New("the answer is too large")
 )
 
 const (
@@ -204,19 +202,12 @@ func statusError(status int, refused *psa.RefusedError) error {
 	return fmt.Errorf("status %d %s: %s", status, refused.Code, refused.Message)
 }
 
-// retryAfter reads Retry-After, in seconds or as an HTTP date. A date is taken relative to the answer's own
-// Date where there is one, so that clocks that differ do no harm. Pauses last between 1 s and maxRetryAfter.
+// retryAfter returns how long ConnectWise asks to be left alone, or unnamed where it does not say how long,
+// between 1 s and maxRetryAfter.
 func (c *Client) retryAfter(a answer, unnamed time.Duration) time.Duration {
-	value := strings.TrimSpace(a.header.Get("Retry-After"))
-	pause := unnamed
-	if seconds, err := strconv.ParseFloat(value, 64); err == nil && seconds >= 0 {
-		pause = time.Duration(min(seconds, maxRetryAfter.Seconds()) * float64(time.Second))
-	} else if at, err := http.ParseTime(value); err == nil {
-		now := c.clock()
-		if answered, err := http.ParseTime(a.header.Get("Date")); err == nil {
-			now = answered
-		}
-		pause = at.Sub(now)
+	pause, named := outbound.RetryAfter(a.header, c.clock())
+	if !named {
+		pause = unnamed
 	}
 	return min(max(pause, time.Second), maxRetryAfter)
 }

@@ -7,6 +7,9 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"crosswalk/internal/outbound"
+	"crosswalk/internal/outbound/outboundtest"
 )
 
 // bubble is a client and its server inside a synctest bubble, joined by pipes: hours of waiting take no time,
@@ -23,15 +26,17 @@ func inBubble(t *testing.T, api http.HandlerFunc, test func(t *testing.T, b *bub
 	synctest.Test(t, func(t *testing.T) {
 		b := &bubble{server: &testServer{URL: "http://psa.example.com", api: api}}
 		b.server.companyInfo = always(http.StatusOK, `{"Codebase":"`+testCodebase+`/"}`)
-		listener := pipeListener{connections: make(chan net.Conn), closed: make(chan struct{})}
+		memory := outboundtest.NewNetwork()
 		server := &http.Server{Handler: b.server}
-		go func() { _ = server.Serve(listener) }()
-		client, err := newClient(testConfig(b.server.URL), func(ctx context.Context, network, address string) (net.Conn, error) {
+		go func() { _ = server.Serve(memory) }()
+		transport := outbound.NewTransport(true)
+		transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 			if b.unreachable {
 				return nil, &net.OpError{Op: "dial", Net: network, Err: net.UnknownNetworkError("nobody listens")}
 			}
-			return listener.dial(ctx)
-		})
+			return memory.DialContext(ctx, network, address)
+		}
+		client, err := newClient(testConfig(b.server.URL), transport)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -42,37 +47,6 @@ func inBubble(t *testing.T, api http.HandlerFunc, test func(t *testing.T, b *bub
 		synctest.Wait()
 	})
 }
-
-type pipeListener struct {
-	connections chan net.Conn
-	closed      chan struct{}
-}
-
-func (l pipeListener) dial(ctx context.Context) (net.Conn, error) {
-	ours, theirs := net.Pipe()
-	select {
-	case l.connections <- theirs:
-		return ours, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-func (l pipeListener) Accept() (net.Conn, error) {
-	select {
-	case connection := <-l.connections:
-		return connection, nil
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l pipeListener) Close() error {
-	close(l.closed)
-	return nil
-}
-
-func (l pipeListener) Addr() net.Addr { return &net.TCPAddr{} }
 
 // hang holds a request until its client goes away.
 func hang(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }

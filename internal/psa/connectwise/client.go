@@ -19,6 +19,7 @@ import (
 	"strings"
 	"time"
 
+	"crosswalk/internal/outbound"
 	"crosswalk/internal/psa"
 )
 
@@ -48,10 +49,12 @@ var _ psa.Client = (*Client)(nil)
 // NewClient checks config and returns a client. It calls nobody: the first call does. The error joins one
 // *ConfigError for every field that is wrong.
 func NewClient(config Config) (*Client, error) {
-	return newClient(config, publicDialer(config.AllowInsecure))
+	transport := outbound.NewTransport(config.AllowInsecure)
+	transport.TLSClientConfig = config.TLS.Clone()
+	return newClient(config, transport)
 }
 
-func newClient(config Config, dial dialer) (*Client, error) {
+func newClient(config Config, transport *http.Transport) (*Client, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
@@ -72,7 +75,7 @@ func newClient(config Config, dial dialer) (*Client, error) {
 		redact:     redactor(config),
 		currencies: &currencies{ids: make(map[string]psa.RecordID)},
 	}
-	c.reads, c.writes = newHTTPClients(config, dial)
+	c.reads, c.writes = newHTTPClients(transport)
 	c.codebases = newCodebases(c.lookupCodebase(config.CompanyID), config.Clock)
 	return c, nil
 }

@@ -2,10 +2,10 @@ package connectwise
 
 import (
 	"cmp"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"strings"
 	"time"
 	"unicode"
@@ -34,9 +34,8 @@ type Config struct {
 	// where somebody waits and 1 s in the background.
 	RetryPause time.Duration
 
-	// HTTPTransport replaces the transport the clients' own are derived from, for tests and private
-	// certificate authorities. The address check and the limits of this package are applied on top.
-	HTTPTransport *http.Transport
+	// TLS says which certificate authorities are trusted; nil means those of the system.
+	TLS *tls.Config
 	// Clock tells the time; nil means time.Now.
 	Clock func() time.Time
 	// Log receives failed calls; nil discards them.
@@ -100,9 +99,6 @@ func (c Config) withDefaults() Config {
 	c.PrivateKey = strings.TrimSpace(c.PrivateKey)
 	c.ClientID = strings.TrimSpace(c.ClientID)
 	c.CallsPerMinute = cmp.Or(c.CallsPerMinute, defaultCallsPerMinute)
-	if c.HTTPTransport == nil {
-		c.HTTPTransport = &http.Transport{TLSHandshakeTimeout: 10 * time.Second, IdleConnTimeout: 90 * time.Second}
-	}
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 
+	"crosswalk/internal/outbound"
 	"crosswalk/internal/psa"
 )
 
@@ -64,7 +65,7 @@ func permanent(err error) error {
 // isPassing reports whether a moment later the answer may be another one.
 func isPassing(err *psa.UnavailableError) bool {
 	return !err.Unauthorized && !errors.Is(err, errCallerGaveUp) && !errors.Is(err, errOwnLimit) &&
-		!errors.Is(err, errPrivateAddress) && !errors.Is(err, errTooLarge)
+		!errors.Is(err, outbound.ErrPrivate) && !errors.Is(err, outbound.ErrTooLarge)
 }
 
 // gaveUp is the error of a call whose caller cancelled it or ran out of time before ConnectWise could be blamed.

@@ -10,11 +10,11 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
-	"net/url"
 	"strings"
 	"sync/atomic"
 	"time"
 
+	"crosswalk/internal/outbound"
 	"crosswalk/internal/psa"
 )
 
@@ -28,11 +28,7 @@ const (
 	// patience is how long ConnectWise must be given before a deadline of the caller counts against it.
 	patience = time.Second
 
-	dialTimeout       = 10 * time.Second
-	maxIdleConns      = 8
-	maxHeaderBytes    = 64 << 10
 	maxAnswerBytes    = 64 << 20
-	maxSameHostHops   = 3
 	requestIDHeader   = "x-cw-request-id"
 	forwardOnlyHeader = "pagination-type"
 )
@@ -63,43 +59,25 @@ func (call call) url(base string) string {
 	return base + call.path + "?" + call.query
 }
 
-type dialer func(ctx context.Context, network, address string) (net.Conn, error)
-
-// newHTTPClients derives the clients for reads and for writes from config. Both speak HTTP/1.1 only: a
+// newHTTPClients derives the clients for reads and for writes from transport. Both speak HTTP/1.1 only: a
 // connection that went dead is then dropped with the call that found out, where HTTP/2 would keep using it.
 // Writes never reuse a connection. So none fails because an idle connection was closed meanwhile, which would
 // leave its outcome unknown, and net/http, which repeats requests on reused connections only, repeats none.
-func newHTTPClients(config Config, dial dialer) (reads, writes *http.Client) {
-	transport := config.HTTPTransport.Clone()
-	transport.DialContext = dial
-	transport.DialTLSContext = nil
+func newHTTPClients(transport *http.Transport) (reads, writes *http.Client) {
 	transport.Protocols = new(http.Protocols)
 	transport.Protocols.SetHTTP1(true)
-	transport.MaxResponseHeaderBytes = maxHeaderBytes
-	transport.MaxIdleConnsPerHost = maxIdleConns
-	transport.DisableCompression = false
 	single := transport.Clone()
 	single.DisableKeepAlives = true
-	reads = &http.Client{Transport: transport, CheckRedirect: stayOnHost}
+	reads = &http.Client{Transport: transport, CheckRedirect: stayOnOrigin}
 	writes = &http.Client{Transport: single, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse
 	}}
 	return reads, writes
 }
 
-func publicDialer(allowInsecure bool) dialer {
-	dialer := &net.Dialer{Timeout: dialTimeout}
-	if !allowInsecure {
-		dialer.Control = refusePrivate
-	}
-	return dialer.DialContext
-}
-
-// stayOnHost follows redirects within one origin and takes any other redirect for the answer: credentials
-// are never sent to a host the user did not name.
-func stayOnHost(next *http.Request, via []*http.Request) error {
-	from := via[0].URL
-	if len(via) > maxSameHostHops || next.URL.Scheme != from.Scheme || next.URL.Host != from.Host {
+// stayOnOrigin takes a redirect that must not be followed for the answer.
+func stayOnOrigin(next *http.Request, via []*http.Request) error {
+	if outbound.StayOnOrigin(next, via) != nil {
 		return http.ErrUseLastResponse
 	}
 	return nil
@@ -152,25 +130,17 @@ func (c *Client) send(ctx context.Context, base string, call call) (answer, erro
 	return receive(client, request)
 }
 
-// receive returns the whole answer. Its size is bounded after decompression.
+// receive returns the whole answer.
 func receive(client *http.Client, request *http.Request) (answer, error) {
-	request.Header.Set("User-Agent", "crosswalk")
-	response, err := client.Do(request)
+	response, err := outbound.Do(client, request, maxAnswerBytes)
 	if err != nil {
-		var wrapped *url.Error
-		if errors.As(err, &wrapped) {
-			err = wrapped.Err // without the URL, which says nothing to users and much to others
-		}
 		return answer{}, err
 	}
 	defer response.Body.Close()
 	received := answer{status: response.StatusCode, header: response.Header}
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes+1))
+	body, err := io.ReadAll(response.Body)
 	if err != nil {
 		return received, fmt.Errorf("read the answer: %w", err)
-	}
-	if len(body) > maxAnswerBytes {
-		return received, fmt.Errorf("%w: more than %d MiB", errTooLarge, maxAnswerBytes>>20)
 	}
 	received.body = body
 	return received, nil
@@ -189,9 +159,9 @@ func (c *Client) transportError(ctx context.Context, call call, connected bool, 
 		return gaveUp(ctx)
 	case errors.Is(err, context.DeadlineExceeded):
 		reason = "ConnectWise did not answer in time"
-	case errors.Is(err, errPrivateAddress):
+	case errors.Is(err, outbound.ErrPrivate):
 		reason = "The address of ConnectWise leads into a private network, which is not allowed"
-	case errors.Is(err, errTooLarge):
+	case errors.Is(err, outbound.ErrTooLarge):
 		reason = "ConnectWise sent more data than can be right"
 	case errors.As(err, &unknownHost):
 		reason = "The host name of ConnectWise could not be found"

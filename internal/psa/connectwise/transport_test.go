@@ -13,6 +13,7 @@ import (
 	"sync"
 	"testing"
 
+	"crosswalk/internal/outbound"
 	"crosswalk/internal/psa"
 )
 
@@ -29,11 +30,11 @@ func TestClient_TalksTLSWithAPrivateAuthority(t *testing.T) {
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	config := testConfig(server.URL)
-	config.HTTPTransport = server.Client().Transport.(*http.Transport)
+	config.TLS = server.Client().Transport.(*http.Transport).TLSClientConfig
 	if _, err := mustClient(t, config).SystemInfo(t.Context()); err != nil {
 		t.Errorf("SystemInfo over TLS = %v, want success", err)
 	}
-	config.HTTPTransport = nil
+	config.TLS = nil
 	var unavailable *psa.UnavailableError
 	if _, err := mustClient(t, config).SystemInfo(t.Context()); !errors.As(err, &unavailable) {
 		t.Errorf("SystemInfo with an unknown authority = %v, want *psa.UnavailableError", err)
@@ -54,7 +55,7 @@ func TestRedirect_IsFollowedOnTheSameHostOnly(t *testing.T) {
 	}{
 		{"on the same host", "/v2026_1/apis/3.0/system/moved", true, 2},
 		{"to another host", elsewhere.URL + "/v2026_1/apis/3.0/system/info", false, 2},
-		{"in a circle", "/v2026_1/apis/3.0/system/info", false, 2 * (1 + maxSameHostHops)},
+		{"in a circle", "/v2026_1/apis/3.0/system/info", false, 2 * (1 + 3)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -113,7 +114,7 @@ func TestAnswer_Compressed(t *testing.T) {
 			_, _ = w.Write(bytes.Repeat(member.Bytes(), maxAnswerBytes>>20+8))
 		})
 		_, _, err := streamed(t, server.client(t))
-		if !errors.Is(err, errTooLarge) || len(server.all()) != 1 {
+		if !errors.Is(err, outbound.ErrTooLarge) || len(server.all()) != 1 {
 			t.Errorf("Companies = %v after %d requests, want it given up once", err, len(server.all()))
 		}
 	})
@@ -137,7 +138,7 @@ func TestAnswer_Bounds(t *testing.T) {
 			answerJSON(w, 200, "["+strings.Repeat("0,", maxRecordsPerPage)+"0]")
 		},
 		"headers without end": func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("X-Large", strings.Repeat("x", 2*maxHeaderBytes))
+			w.Header().Set("X-Large", strings.Repeat("x", 128<<10))
 			answerJSON(w, 200, `[]`)
 		},
 		"lists in lists without end": always(200, strings.Repeat("[", 20_000)+strings.Repeat("]", 20_000)),
