@@ -22,14 +22,13 @@ func TestClient_RefusesANameThatLeadsIntoAPrivateNetwork(t *testing.T) {
 	// The name is harmless when the configuration is checked and resolves to this machine when it is dialled.
 	config := testConfig("https://psa.example.com:" + port)
 	config.AllowInsecure = false
-	transport := outbound.NewTransport(false)
-	guarded := transport.DialContext
-	transport.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
-		return guarded(ctx, network, "localhost:"+port)
-	}
-	client, err := newClient(config, transport)
-	if err != nil {
-		t.Fatal(err)
+	client := mustClient(t, config)
+	for _, kind := range []*http.Client{client.reads, client.writes} {
+		transport := kind.Transport.(*http.Transport)
+		guarded := transport.DialContext
+		transport.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return guarded(ctx, network, "localhost:"+port)
+		}
 	}
 	_, err = client.SystemInfo(t.Context())
 	var unavailable *psa.UnavailableError
