@@ -36,7 +36,7 @@ type Options struct {
 	// DataDir keeps databases, log and lock between runs; it is made if missing. Empty means a temporary
 	// directory that Stop removes.
 	DataDir string
-	// Disposable trades safety for speed: after a crash of the machine the data may be lost.
+	// Disposable trades safety for speed: a crash of the machine, though not of the server, may lose the data.
 	Disposable bool
 	// MaxConnections bounds the server's sessions; 0 means 100.
 	MaxConnections int
@@ -159,7 +159,6 @@ func settings(socketDir string, options Options) []string {
 		all = append(
 			all,
 			"fsync=off",
-			"synchronous_commit=off",
 			"full_page_writes=off",
 			"wal_level=minimal",
 			"max_wal_senders=0",
