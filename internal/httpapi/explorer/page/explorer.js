@@ -11,12 +11,13 @@
 
   // ── The token ──────────────────────────────────────────────────────────
   // It lives in this tab, or in this browser where the user asked for that.
+  // Storage can be switched off; then nothing is remembered.
   const tokenKey = 'crosswalk-explorer-token';
   const attempt = (use) => {
     try {
       return use();
     } catch {
-      return null; // Storage can be switched off; then nothing is remembered.
+      return null;
     }
   };
   const isRemembered = () => attempt(() => localStorage.getItem(tokenKey)) !== null;
@@ -89,25 +90,31 @@
 
   // fetcher returns what GraphiQL sends operations with.
   function fetcher(token) {
-    return (operation, options) => {
+    return (sent, options) => {
       const headers = (options && options.headers) || {};
       if (!token && !hasAuthorization(headers)) {
         return Promise.resolve({ errors: [{ message: missing, extensions: { code: 'UNAUTHENTICATED' } }] });
       }
-      if (isSubscription(operation, options)) {
-        return subscribe(token, operation, headers);
-      }
-      return execute(token, operation, headers);
+      const { operation, kind } = chosen(sent);
+      return kind === 'subscription' ? subscribe(token, operation, headers) : execute(token, operation, headers);
     };
   }
 
   const hasAuthorization = (headers) => Object.keys(headers).some((name) => name.toLowerCase() === 'authorization');
 
-  function isSubscription(operation, options) {
-    const definitions = (options && options.documentAST && options.documentAST.definitions) || [];
-    return definitions.some((definition) =>
-      definition.kind === 'OperationDefinition' && definition.operation === 'subscription' &&
-      (!operation.operationName || (definition.name && definition.name.value === operation.operationName)));
+  // chosen returns what is to be sent and of which kind it is. For a moment
+  // after another tab was opened, GraphiQL still names the operation of the
+  // one before.
+  function chosen(sent) {
+    const document = attempt(() => GraphiQL.GraphQL.parse(sent.query));
+    const operations = ((document && document.definitions) || []).filter(({ kind }) => kind === 'OperationDefinition');
+    const named = operations.find(({ name }) => name && name.value === sent.operationName);
+    const definition = named || (operations.length === 1 ? operations[0] : undefined);
+    const { operationName, ...unnamed } = sent;
+    return {
+      operation: named || operations.length !== 1 ? sent : unnamed,
+      kind: definition && definition.operation,
+    };
   }
 
   async function execute(token, operation, headers) {
@@ -193,11 +200,14 @@
       setTimeout(() => {
         editor.queryEditor.setValue(example.query);
         editor.variableEditor.setValue(example.variables || '');
+      });
+      // Its title comes a moment later, and makes it wider.
+      setTimeout(() => {
         const tab = document.querySelector('.graphiql-tab-active');
         if (tab) {
           tab.scrollIntoView({ inline: 'nearest', block: 'nearest' });
         }
-      });
+      }, 300);
     };
     return h('section', { className: 'examples', 'aria-label': 'Examples' },
       h('h2', null, 'Examples'),
