@@ -2,13 +2,14 @@ package postgrestest
 
 import (
 	"database/sql"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"crosswalk/internal/postgres/server"
-	"crosswalk/migrations"
 )
 
 func TestManyProcessesMakeOneTemplateAndLeaveNothingElse(t *testing.T) {
@@ -25,12 +26,14 @@ func TestManyProcessesMakeOneTemplateAndLeaveNothingElse(t *testing.T) {
 			results <- result{d, err}
 		}()
 	}
+	template := ""
 	for range 4 {
 		got := <-results
 		if got.err != nil {
 			t.Errorf("openDatabases, four at once: %v", got.err)
 			continue
 		}
+		template = got.databases.template
 		name := mustCreate(t, got.databases)
 		if err := got.databases.drop(t.Context(), name); err != nil {
 			t.Errorf("drop: %v", err)
@@ -39,7 +42,7 @@ func TestManyProcessesMakeOneTemplateAndLeaveNothingElse(t *testing.T) {
 			t.Errorf("Close: %v", err)
 		}
 	}
-	want := []string{expectedTemplate(t)}
+	want := []string{template}
 	if diff := cmp.Diff(want, databaseNames(t, address)); diff != "" {
 		t.Errorf("databases left on the server (-want +got):\n%s", diff)
 	}
@@ -48,16 +51,36 @@ func TestManyProcessesMakeOneTemplateAndLeaveNothingElse(t *testing.T) {
 func TestHalfMadeAndOutdatedTemplatesAreReplaced(t *testing.T) {
 	t.Parallel()
 	address := ownServer(t)
-	want := expectedTemplate(t)
-	execute(t, address, `CREATE DATABASE `+want+`_unfinished`)
-	execute(t, address, `CREATE DATABASE crosswalk_template_0123456789abcdef`)
+	first := mustOpen(t, address)
+	template := first.template
+	if err := first.Close(); err != nil {
+		t.Fatalf("Close: %v", err)
+	}
+	outdated := template[:len(template)-16] + "0123456789abcdef"
+	execute(t, address, `ALTER DATABASE `+template+` RENAME TO `+template+unfinished)
+	execute(t, address, `CREATE DATABASE `+outdated)
 	d := mustOpen(t, address)
-	if diff := cmp.Diff([]string{want}, databaseNames(t, address)); diff != "" {
+	if diff := cmp.Diff([]string{template}, databaseNames(t, address)); diff != "" {
 		t.Errorf("databases after openDatabases (-want +got):\n%s", diff)
 	}
-	// Another process, with other migrations, does the same to ours.
-	execute(t, address, `DROP DATABASE `+want)
+	execute(t, address, `DROP DATABASE `+template)
 	mustCreate(t, d)
+}
+
+func TestTemplatesOfOtherMigrationsStayWhileTheyAreNeeded(t *testing.T) {
+	t.Parallel()
+	address := ownServer(t)
+	ours := mustOpen(t, address)
+	other := &databases{admin: ours.admin, home: ours.home, address: address}
+	other.template = fmt.Sprintf("crosswalk_template_%d_%016x", ours.home, uint64(1))
+	if err := other.ensureTemplate(t.Context()); err != nil {
+		t.Fatalf("ensureTemplate of other migrations: %v", err)
+	}
+	want := []string{other.template, ours.template}
+	slices.Sort(want)
+	if diff := cmp.Diff(want, databaseNames(t, address)); diff != "" {
+		t.Errorf("databases with two kinds of migrations in use (-want +got):\n%s", diff)
+	}
 }
 
 func TestDatabasesOfEndedProcessesAreDropped(t *testing.T) {
@@ -72,7 +95,7 @@ func TestDatabasesOfEndedProcessesAreDropped(t *testing.T) {
 		t.Fatalf("Close: %v", err)
 	}
 	mustOpen(t, address)
-	if diff := cmp.Diff([]string{expectedTemplate(t), kept}, databaseNames(t, address)); diff != "" {
+	if diff := cmp.Diff([]string{living.template, kept}, databaseNames(t, address)); diff != "" {
 		t.Errorf("databases after another process came (-want +got):\n%s", diff)
 	}
 }
@@ -185,13 +208,4 @@ func databaseNames(t *testing.T, address string) []string {
 		t.Fatal(err)
 	}
 	return names
-}
-
-func expectedTemplate(t *testing.T) string {
-	t.Helper()
-	name, err := templateName(migrations.FS, "crosswalk")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return name
 }

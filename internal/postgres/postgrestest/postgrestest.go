@@ -10,6 +10,7 @@ package postgrestest
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"sync"
 	"testing"
@@ -44,13 +45,16 @@ func New(t testing.TB) string {
 var sharedDatabases = sync.OnceValues(func() (*databases, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute) // a download may be part of it
 	defer cancel()
-	address := os.Getenv("DATABASE_URL")
-	if address == "" {
-		place, err := joinSharedServer(ctx)
+	if address := os.Getenv("DATABASE_URL"); address != "" {
+		databases, err := openDatabases(ctx, address, nil)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("DATABASE_URL: %w", err)
 		}
-		return openDatabases(ctx, place.address, place)
+		return databases, nil
 	}
-	return openDatabases(ctx, address, nil)
+	place, err := joinSharedServer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return openDatabases(ctx, place.address, place)
 })

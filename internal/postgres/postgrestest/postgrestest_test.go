@@ -28,17 +28,17 @@ func TestEveryTestHasAMigratedDatabaseOfItsOwn(t *testing.T) {
 
 func TestADatabaseIsGoneAfterItsTestEvenIfInUse(t *testing.T) {
 	t.Parallel()
-	var db *sql.DB
+	var address string
 	t.Run("a test that does not close its connections", func(t *testing.T) {
-		var err error
-		if db, err = sql.Open("postgres", postgrestest.New(t)); err != nil {
-			t.Fatal(err)
-		}
-		if err := db.PingContext(t.Context()); err != nil {
+		address = postgrestest.New(t)
+		if err := open(t, address).PingContext(t.Context()); err != nil {
 			t.Fatalf("connect to a new database: %v", err)
 		}
 	})
-	defer db.Close()
+	if address == "" {
+		t.Fatal("there was no database")
+	}
+	db := open(t, address)
 	if err := db.PingContext(t.Context()); err == nil {
 		t.Error("connect to the database of an ended test: got no error, want that it does not exist")
 	}

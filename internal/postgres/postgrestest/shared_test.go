@@ -184,7 +184,7 @@ func startUser(t *testing.T, dir string) *user {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(program)
-	cmd.Env = append(os.Environ(), userVariable+"="+dir)
+	cmd.Env = append(os.Environ(), userVariable+"="+dir, "GORACE=atexit_sleep_ms=0") // the race detector sleeps a second otherwise
 	input, inErr := cmd.StdinPipe()
 	output, outErr := cmd.StdoutPipe()
 	if err := errors.Join(inErr, outErr, cmd.Start()); err != nil {
