@@ -61,46 +61,22 @@ func connect[T, N, E any](result *grid.Result[T], node func(T) N, edge func(curs
 	return c
 }
 
-// facetRequest is one facet of a connection: the field that shows it, the column it counts, and the
-// condition it counts under, which leaves out its own column's filter.
-type facetRequest[T any] struct {
+// facet is one list of values of a connection: the field that shows it, the column it counts, and how to
+// leave its own column's filter out.
+type facet[Filter, Facets any] struct {
 	field  string
 	column string
-	where  func() (grid.Condition, error)
-	target func(*T) *[]*model.FacetValue
+	clear  func(*Filter)
+	target func(*Facets) *[]*model.FacetValue
 }
 
-// addFacets adds the facets that are selected to the request.
-func addFacets[T any](req *grid.Request, s selection, facets []facetRequest[T]) error {
-	selected := s.under("facets")
-	for _, f := range facets {
-		if !selected.has(f.field) {
-			continue
-		}
-		where, err := f.where()
-		if err != nil {
-			return err
-		}
-		req.Facets = append(req.Facets, grid.Facet{Column: f.column, Where: where})
+// facetValues shows counted values.
+func facetValues(counted []grid.FacetValue) []*model.FacetValue {
+	values := make([]*model.FacetValue, len(counted))
+	for i, v := range counted {
+		values[i] = &model.FacetValue{Value: v.Value, Count: v.Count}
 	}
-	return nil
-}
-
-// fillFacets puts the counted facets where they are shown; the others are never looked at.
-func fillFacets[T any](into *T, s selection, facets []facetRequest[T], counted [][]grid.FacetValue) *T {
-	selected := s.under("facets")
-	for _, f := range facets {
-		if !selected.has(f.field) {
-			continue
-		}
-		values := make([]*model.FacetValue, len(counted[0]))
-		for i, v := range counted[0] {
-			values[i] = &model.FacetValue{Value: v.Value, Count: v.Count}
-		}
-		*f.target(into) = values
-		counted = counted[1:]
-	}
-	return into
+	return values
 }
 
 // textCondition compiles a StringFilter.

@@ -7,15 +7,21 @@ import (
 
 	"crosswalk/graph/model"
 	"crosswalk/internal/mapping"
+	"crosswalk/internal/postgres"
+	"crosswalk/internal/postgres/grid"
 	"crosswalk/internal/psa"
 )
 
-// editedKind says how the inputs of one kind of mapping call their parts.
-type editedKind struct {
+// editedKind says how the inputs of one kind of mapping call their parts, and how its rows are read.
+type editedKind[N any] struct {
 	kind                    mapping.Kind
 	recordType, recordField string
 	targetType, targetField string
+	byID                    byIDFunc[N]
 }
+
+// byIDFunc returns the rows with these numbers that exist, in their order.
+type byIDFunc[N any] func(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID, ids []int64) ([]*N, error)
 
 // requestedEdit is an edit as a client sent it: its records still node ids.
 type requestedEdit struct {
@@ -42,9 +48,23 @@ func (s inputShape) path(index int, field string) []string {
 	return []string{s.list, strconv.Itoa(index)}
 }
 
-// edit makes the edits and returns the records to show with what was refused. Of a single edit that was
-// refused, the record is shown as it is.
-func (r *Resolver) edit(ctx context.Context, kind editedKind, requests []requestedEdit, in inputShape) ([]int64, []*model.UserError, error) {
+// editRows makes the edits and returns the rows to show with what was refused: those that hold now and, for a
+// single edit that was refused, that row as it is.
+func editRows[N any](ctx context.Context, r *Resolver, kind editedKind[N], requests []requestedEdit, in inputShape) ([]*N, []*model.UserError, error) {
+	ids, refused, err := edit(ctx, r, kind, requests, in)
+	shown := []*N{}
+	if err != nil || len(ids) == 0 {
+		return shown, refused, err
+	}
+	err = r.read(ctx, func(ctx context.Context, tx *postgres.Tx) error {
+		shown, err = kind.byID(ctx, tx, seller(ctx), ids)
+		return err
+	})
+	return shown, refused, err
+}
+
+// edit makes the edits and returns the numbers of the rows to show with what was refused.
+func edit[N any](ctx context.Context, r *Resolver, kind editedKind[N], requests []requestedEdit, in inputShape) ([]int64, []*model.UserError, error) {
 	refused, err := r.refuseWithoutSetup(ctx)
 	if err != nil || refused != nil {
 		return nil, refused, err
@@ -77,7 +97,7 @@ func (r *Resolver) edit(ctx context.Context, kind editedKind, requests []request
 }
 
 // refusal tells the client what was refused and where in its input.
-func (k editedKind) refusal(refusal mapping.Refusal, index int, in inputShape) *model.UserError {
+func (k editedKind[N]) refusal(refusal mapping.Refusal, index int, in inputShape) *model.UserError {
 	field := k.recordField
 	if refusal.AboutTarget {
 		field = k.targetField
@@ -88,7 +108,7 @@ func (k editedKind) refusal(refusal mapping.Refusal, index int, in inputShape) *
 }
 
 // parse reads the node ids of an edit and names every one that is not of the right type.
-func (k editedKind) parse(request requestedEdit, index int, in inputShape) (mapping.Edit, []*model.UserError) {
+func (k editedKind[N]) parse(request requestedEdit, index int, in inputShape) (mapping.Edit, []*model.UserError) {
 	var problems []*model.UserError
 	edit := request.Edit
 	var err error
@@ -103,4 +123,34 @@ func (k editedKind) parse(request requestedEdit, index int, in inputShape) (mapp
 		edit.Target = mapping.MapTo(psa.RecordID(target))
 	}
 	return edit, problems
+}
+
+// byNumber is the request for rows by their numbers.
+func byNumber(columns []string, ids []int64) grid.Request {
+	return grid.Request{Columns: columns, Where: grid.OneOf("id", ids), Page: grid.FirstRows(len(ids))}
+}
+
+// inOrder shows rows that were read by number in the order of the numbers.
+func inOrder[T grid.Positioned, N any](ids []int64, result *grid.Result[T], err error, number func(T) int64, show func(T) *N) ([]*N, error) {
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[int64]*N, len(result.Rows))
+	for _, row := range result.Rows {
+		found[number(row)] = show(row)
+	}
+	ordered := make([]*N, 0, len(ids))
+	for _, id := range ids {
+		if record := found[id]; record != nil {
+			ordered = append(ordered, record)
+		}
+	}
+	return ordered, nil
+}
+
+func first[T any](records []*T) *T {
+	if len(records) == 0 {
+		return nil
+	}
+	return records[0]
 }

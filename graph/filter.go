@@ -56,3 +56,24 @@ func anyAlternative(alternatives []grid.Condition) grid.Condition {
 
 // unset returns the member as if it had been left out.
 func unset[T any](graphql.Omittable[T]) graphql.Omittable[T] { return graphql.Omittable[T]{} }
+
+// idFilter is a filter member that takes node ids.
+type idFilter struct {
+	column, typeName string
+	ids              []string
+}
+
+// withIDs joins conditions with those of the id filters that are given.
+func withIDs(conditions []grid.Condition, filters ...idFilter) (grid.Condition, error) {
+	for _, f := range filters {
+		if f.ids == nil {
+			continue
+		}
+		numbers, err := parseIDs(f.typeName, f.ids)
+		if err != nil {
+			return nil, err
+		}
+		conditions = append(conditions, grid.OneOf(f.column, numbers))
+	}
+	return grid.All(conditions...), nil
+}

@@ -2,7 +2,9 @@ package graph
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"reflect"
 
 	"crosswalk/graph/model"
 	"crosswalk/internal/jobs"
@@ -36,18 +38,9 @@ func (r *Resolver) jobByID(ctx context.Context, number int64) (*model.Job, error
 	return first(found), err
 }
 
-func jobsByID(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID, numbers []int64) ([]*model.Job, error) {
-	result, err := jobs.List(ctx, tx, seller, grid.Request{
-		Columns: jobs.ListedColumns, Where: grid.OneOf("id", numbers), Page: grid.FirstRows(len(numbers)),
-	})
-	if err != nil {
-		return nil, err
-	}
-	shown := make([]*model.Job, len(result.Rows))
-	for i, row := range result.Rows {
-		shown[i] = jobNode(row.Job)
-	}
-	return shown, nil
+func jobsByID(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID, ids []int64) ([]*model.Job, error) {
+	result, err := jobs.List(ctx, tx, seller, byNumber(jobs.ListedColumns, ids))
+	return inOrder(ids, result, err, func(l jobs.Listed) int64 { return l.ID }, func(l jobs.Listed) *model.Job { return jobNode(l.Job) })
 }
 
 // Jobs resolves the list of runs.
@@ -98,12 +91,27 @@ func (r *Resolver) enqueue(ctx context.Context, kind model.JobKind, parameters a
 			Kind: jobs.Kind(kind), Parameters: parameters, RequestedBy: identity(ctx).Subject,
 		})
 		payload.Job, payload.Started = jobNode(job), started
+		if err == nil && !started && !sameParameters(job, parameters) {
+			message := "A run of this kind is under way for something else; it is returned instead. Ask again when it has finished."
+			payload.UserErrors = []*model.UserError{userError(model.UserErrorCodeJobRunning, message)}
+		}
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	return payload, nil
+}
+
+// sameParameters reports whether a run was asked for the same thing.
+func sameParameters(job jobs.Job, parameters any) bool {
+	if parameters == nil {
+		return true
+	}
+	var theirs, ours any
+	text, err := json.Marshal(parameters)
+	return err == nil && json.Unmarshal(text, &ours) == nil && json.Unmarshal(job.Parameters, &theirs) == nil &&
+		reflect.DeepEqual(theirs, ours)
 }
 
 // CancelJob stops a run between two of its steps.

@@ -5,6 +5,7 @@ import (
 
 	"crosswalk/graph/model"
 	"crosswalk/internal/activity"
+	"crosswalk/internal/mapping"
 	"crosswalk/internal/postgres"
 	"crosswalk/internal/postgres/grid"
 )
@@ -72,9 +73,17 @@ func logEntry(l activity.Logged) *model.LogEntry {
 	return shown
 }
 
+// logEntriesByID returns the entries with these numbers that are still kept, in their order.
+func (r *Resolver) logEntriesByID(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID, ids []int64) ([]*model.LogEntry, error) {
+	result, err := activity.List(ctx, tx, seller, r.Now(), byNumber(activity.LoggedColumns, ids))
+	return inOrder(ids, result, err, func(l activity.Logged) int64 { return l.ID }, logEntry)
+}
+
 // subjectTypes are the types of the records that entries are about, by the kind the log calls them.
 var subjectTypes = map[string]string{
-	"ORGANIZATION": typeOrganization,
+	string(mapping.KindOrganization): typeOrganization,
+	string(mapping.KindOffer):        typeOffer,
+	string(mapping.KindContract):     typeContract,
 }
 
 // Subject resolves the record an entry is about, while that exists.

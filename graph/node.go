@@ -2,11 +2,11 @@ package graph
 
 import (
 	"context"
+	"slices"
 
+	"crosswalk/graph/loaders"
 	"crosswalk/graph/model"
-	"crosswalk/internal/activity"
 	"crosswalk/internal/postgres"
-	"crosswalk/internal/postgres/grid"
 	"crosswalk/internal/psa"
 )
 
@@ -56,93 +56,97 @@ func (r *Resolver) node(ctx context.Context, typeName string, number int64) (mod
 
 // nodesOfType returns the records of one type that exist for the caller's seller, in one read.
 func (r *Resolver) nodesOfType(ctx context.Context, typeName string, numbers []int64) (map[int64]model.Node, error) {
-	found := make(map[int64]model.Node, len(numbers))
 	switch typeName {
 	case typeSeller:
 		return r.sellerNodes(ctx, numbers)
 	case typePsaCompany:
-		return r.companyNodes(ctx, numbers)
+		return psaNodes(ctx, r, numbers, psa.Companies.Find, loadersFrom(ctx).Companies, psaCompany)
+	case typePsaProduct:
+		return psaNodes(ctx, r, numbers, psa.Products.Find, loadersFrom(ctx).Products, psaProduct)
+	case typePsaAgreement:
+		return psaNodes(ctx, r, numbers, psa.Agreements.Find, loadersFrom(ctx).Agreements, psaAgreement)
 	case typeOrganization:
-		return found, r.readMapping(ctx, func(ctx context.Context, tx *postgres.Tx) error {
-			records, err := organizationsByID(ctx, tx, seller(ctx), numbers)
-			for _, record := range records {
-				_, number, _ := parseNodeID(record.ID)
-				found[number] = record
-			}
-			return err
-		})
-	case typeJob:
-		return found, r.read(ctx, func(ctx context.Context, tx *postgres.Tx) error {
-			records, err := jobsByID(ctx, tx, seller(ctx), numbers)
-			for _, record := range records {
-				found[record.RecordID] = record
-			}
-			return err
-		})
-	case typeLogEntry:
-		return found, r.read(ctx, func(ctx context.Context, tx *postgres.Tx) error {
-			result, err := activity.List(ctx, tx, seller(ctx), r.Now(), grid.Request{
-				Columns: activity.LoggedColumns, Where: grid.OneOf("id", numbers), Page: grid.FirstRows(len(numbers)),
-			})
-			if err != nil {
-				return err
-			}
-			for _, row := range result.Rows {
-				found[row.ID] = logEntry(row)
-			}
-			return nil
-		})
-	}
-	return found, nil
-}
-
-func (r *Resolver) sellerNodes(ctx context.Context, numbers []int64) (map[int64]model.Node, error) {
-	found := make(map[int64]model.Node)
-	for _, number := range numbers {
-		if postgres.SellerID(number) != seller(ctx) {
-			continue
-		}
-		home, err := r.Accounts.Seller(ctx, seller(ctx))
+		return rowNodes(ctx, r.readMapping, numbers, organizationsByID, func(o *model.Organization) string { return o.ID })
+	case typeOffer:
+		return rowNodes(ctx, r.readMapping, numbers, offersByID, func(o *model.Offer) string { return o.ID })
+	case typeContract:
+		today, err := r.Today(ctx, seller(ctx))
 		if err != nil {
 			return nil, err
 		}
-		found[number] = sellerNode(home)
+		return rowNodes(ctx, r.readMapping, numbers, contractsByID(today), func(c *model.Contract) string { return c.ID })
+	case typeJob:
+		return rowNodes(ctx, r.read, numbers, jobsByID, func(j *model.Job) string { return j.ID })
+	case typeLogEntry:
+		return rowNodes(ctx, r.read, numbers, r.logEntriesByID, func(l *model.LogEntry) string { return l.ID })
 	}
-	return found, nil
+	return nil, nil
 }
 
-// companyNodes looks companies up live, as every PSA record that is shown by itself is. Only those that
-// the mirror knows are the seller's to see.
-func (r *Resolver) companyNodes(ctx context.Context, numbers []int64) (map[int64]model.Node, error) {
+// rowNodes reads rows of ours by number.
+func rowNodes[N any, P interface {
+	*N
+	model.Node
+}](
+	ctx context.Context, read func(context.Context, func(context.Context, *postgres.Tx) error) error,
+	numbers []int64, byID byIDFunc[N], id func(*N) string,
+) (map[int64]model.Node, error) {
+	found := make(map[int64]model.Node, len(numbers))
+	err := read(ctx, func(ctx context.Context, tx *postgres.Tx) error {
+		records, err := byID(ctx, tx, seller(ctx), numbers)
+		for _, record := range records {
+			_, number, _ := parseNodeID(id(record))
+			found[number] = P(record)
+		}
+		return err
+	})
+	return found, err
+}
+
+// psaNodes looks ConnectWise records up live, as every one that is shown by itself is. Only those that the
+// mirror knows are the seller's to see.
+func psaNodes[T, N any, P interface {
+	*N
+	model.Node
+}](
+	ctx context.Context, r *Resolver, numbers []int64,
+	find func(context.Context, *postgres.Tx, postgres.SellerID, []psa.RecordID) (map[psa.RecordID]T, error),
+	loader *loaders.Loader[T], show func(loaders.Found[T]) *N,
+) (map[int64]model.Node, error) {
 	ids := make([]psa.RecordID, len(numbers))
 	for i, number := range numbers {
 		ids[i] = psa.RecordID(number)
 	}
-	var mirrored map[psa.RecordID]psa.Company
+	var known map[psa.RecordID]T
 	err := r.readMapping(ctx, func(ctx context.Context, tx *postgres.Tx) (err error) {
-		mirrored, err = psa.MirroredCompanies(ctx, tx, seller(ctx), ids)
+		known, err = find(ctx, tx, seller(ctx), ids)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	thunks := make(map[int64]func() (*model.PsaCompany, error))
-	for _, number := range numbers {
-		if _, known := mirrored[psa.RecordID(number)]; known {
-			load := loadersFrom(ctx).Companies.Load(ctx, psa.RecordID(number))
-			thunks[number] = func() (*model.PsaCompany, error) {
-				c, err := load()
-				return psaCompany(c), err
-			}
-		}
+	looking := make(map[psa.RecordID]func() (loaders.Found[T], error), len(known))
+	for id := range known {
+		looking[id] = loader.Load(ctx, id)
 	}
-	found := make(map[int64]model.Node, len(thunks))
-	for number, thunk := range thunks {
-		c, err := thunk()
+	found := make(map[int64]model.Node, len(known))
+	for id, look := range looking {
+		record, err := look()
 		if err != nil {
 			return nil, err
 		}
-		found[number] = c
+		found[int64(id)] = P(show(record))
 	}
 	return found, nil
+}
+
+func (r *Resolver) sellerNodes(ctx context.Context, numbers []int64) (map[int64]model.Node, error) {
+	if !slices.Contains(numbers, int64(seller(ctx))) {
+		return nil, nil
+	}
+	home, err := r.Accounts.Seller(ctx, seller(ctx))
+	if err != nil {
+		return nil, err
+	}
+	return map[int64]model.Node{int64(home.ID): sellerNode(home)}, nil
 }

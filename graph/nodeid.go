@@ -12,7 +12,12 @@ import (
 const (
 	typeSeller           = "Seller"
 	typeOrganization     = "Organization"
+	typeOffer            = "Offer"
+	typeVendor           = "Vendor"
+	typeContract         = "Contract"
 	typePsaCompany       = "PsaCompany"
+	typePsaProduct       = "PsaProduct"
+	typePsaAgreement     = "PsaAgreement"
 	typePsaAgreementType = "PsaAgreementType"
 	typeJob              = "Job"
 	typeLogEntry         = "LogEntry"
@@ -53,20 +58,16 @@ func parseID(typeName, id string) (int64, error) {
 }
 
 // parseIDs reads a list of node ids of one type, as filters take them.
-func parseIDs[N ~int32 | ~int64](typeName string, ids []string) ([]N, error) {
-	if ids == nil {
-		return nil, nil
-	}
+func parseIDs(typeName string, ids []string) ([]int64, error) {
 	if err := checkLength(len(ids)); err != nil {
 		return nil, err
 	}
-	numbers := make([]N, len(ids))
+	numbers := make([]int64, len(ids))
 	for i, id := range ids {
-		number, err := parseID(typeName, id)
-		if err != nil {
+		var err error
+		if numbers[i], err = parseID(typeName, id); err != nil {
 			return nil, badInput(err.Error())
 		}
-		numbers[i] = N(number)
 	}
 	return numbers, nil
 }

@@ -61,37 +61,41 @@ type organizationList struct {
 	company psa.RecordID
 }
 
-func (r *Resolver) organizationConnection(ctx context.Context, list organizationList) (*model.OrganizationConnection, error) {
-	selected := selectionOf(ctx)
-	req, err := list.page.request(selected, organizationFields, "id")
-	if err != nil {
-		return nil, err
-	}
-	req.Order = []grid.Order{{Column: "name"}}
-	if len(list.orderBy) > 0 {
-		req.Order = nil
-		for _, o := range list.orderBy {
-			req.Order = append(req.Order, grid.Order{
-				Column: organizationOrders[o.Field], Descending: o.Direction == model.SortDirectionDesc,
-			})
-		}
-	}
-	seller := seller(ctx)
-	where := func(filter *model.OrganizationFilter) func() (grid.Condition, error) {
-		return func() (grid.Condition, error) { return list.condition(seller, filter) }
-	}
-	if req.Where, err = where(list.filter)(); err != nil {
-		return nil, err
-	}
-	facets := organizationFacets(list.filter, where)
-	if err := addFacets(&req, selected, facets); err != nil {
-		return nil, err
-	}
-	var result *grid.Result[mapping.Organization]
-	err = r.readMapping(ctx, func(ctx context.Context, tx *postgres.Tx) error {
-		result, err = mapping.Organizations(ctx, tx, seller, req)
-		return err
-	})
+var organizationFacets = []facet[model.OrganizationFilter, model.OrganizationFacets]{
+	{
+		"status", "status",
+		func(f *model.OrganizationFilter) { f.Status = unset(f.Status) },
+		func(f *model.OrganizationFacets) *[]*model.FacetValue { return &f.Status },
+	},
+	{
+		"psaStatus", "psa_status",
+		func(f *model.OrganizationFilter) { f.PsaStatus = unset(f.PsaStatus) },
+		func(f *model.OrganizationFacets) *[]*model.FacetValue { return &f.PsaStatus },
+	},
+	{
+		"excludedFromSync", "excluded_from_sync",
+		func(f *model.OrganizationFilter) { f.ExcludedFromSync = unset(f.ExcludedFromSync) },
+		func(f *model.OrganizationFacets) *[]*model.FacetValue { return &f.ExcludedFromSync },
+	},
+	{
+		"mappingStatus", "mapping_status",
+		func(f *model.OrganizationFilter) { f.MappingStatus = unset(f.MappingStatus) },
+		func(f *model.OrganizationFacets) *[]*model.FacetValue { return &f.MappingStatus },
+	},
+}
+
+func (r *Resolver) organizationConnection(ctx context.Context, asked organizationList) (*model.OrganizationConnection, error) {
+	id := seller(ctx)
+	result, facets, err := list[mapping.Organization, model.OrganizationFilter, model.OrganizationFacets]{
+		page: asked.page, filter: asked.filter, fields: organizationFields, always: []string{"id"}, facets: organizationFacets,
+		order: ordering(asked.orderBy, func(o *model.OrganizationOrder) grid.Order {
+			return grid.Order{Column: organizationOrders[o.Field], Descending: descending(o.Direction)}
+		}, "name"),
+		condition: func(f *model.OrganizationFilter) (grid.Condition, error) { return asked.condition(id, f) },
+		fetch: func(ctx context.Context, tx *postgres.Tx, req grid.Request) (*grid.Result[mapping.Organization], error) {
+			return mapping.Organizations(ctx, tx, id, req)
+		},
+	}.run(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -99,57 +103,20 @@ func (r *Resolver) organizationConnection(ctx context.Context, list organization
 		return &model.OrganizationEdge{Cursor: cursor, Node: node}
 	})
 	return &model.OrganizationConnection{
-		Nodes: c.nodes, Edges: c.edges, PageInfo: c.pageInfo, Range: c.span, TotalCount: result.Total,
-		Facets: fillFacets(&model.OrganizationFacets{}, selected, facets, result.Facets),
+		Nodes: c.nodes, Edges: c.edges, PageInfo: c.pageInfo, Range: c.span, TotalCount: result.Total, Facets: facets,
 	}, nil
 }
 
-func organizationFacets(filter *model.OrganizationFilter, where func(*model.OrganizationFilter) func() (grid.Condition, error)) []facetRequest[model.OrganizationFacets] {
-	without := func(clear func(*model.OrganizationFilter)) func() (grid.Condition, error) {
-		if filter == nil {
-			return where(nil)
-		}
-		others := *filter
-		clear(&others)
-		return where(&others)
-	}
-	return []facetRequest[model.OrganizationFacets]{
-		{
-			"status", "status",
-			without(func(f *model.OrganizationFilter) { f.Status = unset(f.Status) }),
-			func(f *model.OrganizationFacets) *[]*model.FacetValue { return &f.Status },
-		},
-		{
-			"psaStatus", "psa_status",
-			without(func(f *model.OrganizationFilter) { f.PsaStatus = unset(f.PsaStatus) }),
-			func(f *model.OrganizationFacets) *[]*model.FacetValue { return &f.PsaStatus },
-		},
-		{
-			"excludedFromSync", "excluded_from_sync",
-			without(func(f *model.OrganizationFilter) { f.ExcludedFromSync = unset(f.ExcludedFromSync) }),
-			func(f *model.OrganizationFacets) *[]*model.FacetValue { return &f.ExcludedFromSync },
-		},
-		{
-			"mappingStatus", "mapping_status",
-			without(func(f *model.OrganizationFilter) { f.MappingStatus = unset(f.MappingStatus) }),
-			func(f *model.OrganizationFacets) *[]*model.FacetValue { return &f.MappingStatus },
-		},
-	}
-}
-
 // condition compiles search, filter and, below a company, the company.
-func (list organizationList) condition(seller postgres.SellerID, filter *model.OrganizationFilter) (grid.Condition, error) {
-	condition, err := organizationCondition(filter)
+func (asked organizationList) condition(seller postgres.SellerID, filter *model.OrganizationFilter) (grid.Condition, error) {
+	filtered, err := organizationCondition(filter)
 	if err != nil {
 		return nil, err
 	}
-	if list.search != nil && *list.search != "" {
-		condition = grid.All(mapping.SearchOrganizations(seller, *list.search), condition)
+	if asked.company != 0 {
+		filtered = grid.All(grid.Compare("psa_company_id", grid.Equal, asked.company), filtered)
 	}
-	if list.company != 0 {
-		condition = grid.All(grid.Compare("psa_company_id", grid.Equal, list.company), condition)
-	}
-	return condition, nil
+	return searching(asked.search, func(text string) grid.Condition { return mapping.SearchOrganizations(seller, text) }, filtered), nil
 }
 
 func organizationCondition(f *model.OrganizationFilter) (grid.Condition, error) {
@@ -168,24 +135,10 @@ func organizationCondition(f *model.OrganizationFilter) (grid.Condition, error) 
 		anyOf("psa_status", f.PsaStatus.Value()),
 		anyOf("mapping_status", f.MappingStatus.Value()),
 	}
-	if ids := f.ID.Value(); ids != nil {
-		numbers, err := parseIDs[int64](typeOrganization, ids)
-		if err != nil {
-			return nil, err
-		}
-		conditions = append(conditions, grid.OneOf("id", numbers))
-	}
-	if ids := f.PsaCompanyID.Value(); ids != nil {
-		numbers, err := parseIDs[int64](typePsaCompany, ids)
-		if err != nil {
-			return nil, err
-		}
-		conditions = append(conditions, grid.OneOf("psa_company_id", numbers))
-	}
 	if excluded := f.ExcludedFromSync.Value(); excluded != nil {
 		conditions = append(conditions, grid.Compare("excluded_from_sync", grid.Equal, *excluded))
 	}
-	return grid.All(conditions...), nil
+	return withIDs(conditions, idFilter{"id", typeOrganization, f.ID.Value()}, idFilter{"psa_company_id", typePsaCompany, f.PsaCompanyID.Value()})
 }
 
 // organization shows a row.
@@ -206,33 +159,15 @@ func organization(o mapping.Organization) *model.Organization {
 
 // PsaCompany resolves the mapped company, verified live.
 func (r *organizationResolver) PsaCompany(ctx context.Context, obj *model.Organization) (*model.PsaCompany, error) {
-	if obj.PsaCompanyID == nil {
-		return nil, nil
-	}
-	found, err := r.loadCompany(ctx, *obj.PsaCompanyID)
-	if err != nil {
-		return nil, err
-	}
-	return psaCompany(found), nil
+	return shownLive(ctx, loadersFrom(ctx).Companies, obj.PsaCompanyID, psaCompany)
 }
 
 // MappingStatus resolves the stored state with the overlay of what ConnectWise answers now.
 func (r *organizationResolver) MappingStatus(ctx context.Context, obj *model.Organization) (model.MappingStatus, error) {
-	if obj.PsaCompanyID == nil {
-		return model.MappingStatusUnmapped, nil
-	}
-	found, err := r.loadCompany(ctx, *obj.PsaCompanyID)
-	return mappingStatus(found), err
+	return liveStatus(ctx, loadersFrom(ctx).Companies, obj.PsaCompanyID)
 }
 
 // MappingStatusMessage resolves what to tell the user about the status.
 func (r *organizationResolver) MappingStatusMessage(ctx context.Context, obj *model.Organization) (*string, error) {
-	if obj.PsaCompanyID == nil {
-		return nil, nil
-	}
-	found, err := r.loadCompany(ctx, *obj.PsaCompanyID)
-	if err != nil {
-		return nil, err
-	}
-	return mappingStatusMessage(found, "company"), nil
+	return liveMessage(ctx, loadersFrom(ctx).Companies, obj.PsaCompanyID, "company")
 }

@@ -32,6 +32,8 @@ type Resolver struct {
 	Directory *psa.Directory
 	// Budget is how long one operation waits for ConnectWise in all.
 	Budget time.Duration
+	// Today tells the date in a seller's time zone, as business rules take it.
+	Today mapping.Today
 	// Now is real time; stored timestamps are compared with it.
 	Now func() time.Time
 }
@@ -52,7 +54,10 @@ type (
 	queryResolver        struct{ *Resolver }
 	mutationResolver     struct{ *Resolver }
 	organizationResolver struct{ *Resolver }
+	offerResolver        struct{ *Resolver }
+	contractResolver     struct{ *Resolver }
 	psaCompanyResolver   struct{ *Resolver }
+	psaAgreementResolver struct{ *Resolver }
 	jobResolver          struct{ *Resolver }
 	logEntryResolver     struct{ *Resolver }
 )
@@ -65,6 +70,15 @@ func (r *Resolver) Mutation() generated.MutationResolver { return &mutationResol
 
 // Organization returns the resolver of an organization's looked-up fields.
 func (r *Resolver) Organization() generated.OrganizationResolver { return &organizationResolver{r} }
+
+// Offer returns the resolver of an offer's looked-up fields.
+func (r *Resolver) Offer() generated.OfferResolver { return &offerResolver{r} }
+
+// Contract returns the resolver of a contract's looked-up fields.
+func (r *Resolver) Contract() generated.ContractResolver { return &contractResolver{r} }
+
+// PsaAgreement returns the resolver of an agreement's looked-up fields.
+func (r *Resolver) PsaAgreement() generated.PsaAgreementResolver { return &psaAgreementResolver{r} }
 
 // PsaCompany returns the resolver of a company's looked-up fields.
 func (r *Resolver) PsaCompany() generated.PsaCompanyResolver { return &psaCompanyResolver{r} }

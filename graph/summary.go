@@ -12,17 +12,24 @@ import (
 func (r *queryResolver) MappingSummary(ctx context.Context) (*model.MappingSummary, error) {
 	summary := &model.MappingSummary{}
 	err := r.readMapping(ctx, func(ctx context.Context, tx *postgres.Tx) error {
-		totals, err := mapping.ReadTotals(ctx, tx, seller(ctx), mapping.KindOrganization)
+		totals, err := mapping.ReadTotals(ctx, tx, seller(ctx))
 		if err != nil {
 			return err
 		}
+		organizations := totals[mapping.KindOrganization]
 		summary.Organizations = &model.OrganizationTotals{
-			Total: totals.Total, Mapped: totals.Mapped, Unmapped: totals.Unmapped(), Excluded: totals.Excluded,
+			Total: organizations.Total, Mapped: organizations.Mapped, Unmapped: organizations.Unmapped(), Excluded: organizations.Excluded,
 		}
+		summary.Offers = mappingTotals(totals[mapping.KindOffer])
+		summary.Contracts = mappingTotals(totals[mapping.KindContract])
 		return tx.GetContext(ctx, &summary.AsOf, `SELECT now()`)
 	})
 	if err != nil {
 		return nil, err
 	}
 	return summary, nil
+}
+
+func mappingTotals(t mapping.Totals) *model.MappingTotals {
+	return &model.MappingTotals{Total: t.Total, Mapped: t.Mapped, Unmapped: t.Unmapped()}
 }

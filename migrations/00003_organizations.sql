@@ -50,56 +50,48 @@ CREATE TABLE mapping_total (
 	PRIMARY KEY (seller_id, kind)
 );
 
+-- One function keeps the totals of every kind: it takes the kind and the column with the mapping. A kind that
+-- cannot be excluded counts no exclusions.
 -- +goose StatementBegin
-CREATE FUNCTION count_organizations() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION count_mappings() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+	counted constant text := CASE TG_OP
+		WHEN 'INSERT' THEN 'SELECT seller_id, 1 AS sign, $target$ IS NOT NULL AS mapped, $excluded$ AS excluded FROM added'
+		WHEN 'DELETE' THEN 'SELECT seller_id, -1 AS sign, $target$ IS NOT NULL AS mapped, $excluded$ AS excluded FROM removed'
+		ELSE 'SELECT seller_id, 1 AS sign, $target$ IS NOT NULL AS mapped, $excluded$ AS excluded FROM added
+			UNION ALL SELECT seller_id, -1, $target$ IS NOT NULL, $excluded$ FROM removed' END;
 BEGIN
-	IF TG_OP = 'INSERT' THEN
+	EXECUTE format($upsert$
 		INSERT INTO mapping_total AS t (seller_id, kind, total, mapped, excluded)
-		SELECT seller_id, 'ORGANIZATION', count(*), count(psa_company_id), count(*) FILTER (WHERE excluded_from_sync)
-		FROM added
+		SELECT seller_id, %L, sum(sign), sum(sign * mapped::int), sum(sign * excluded::int)
+		FROM (%s) changed
 		GROUP BY seller_id
+		HAVING sum(sign) <> 0 OR sum(sign * mapped::int) <> 0 OR sum(sign * excluded::int) <> 0
 		ON CONFLICT (seller_id, kind) DO UPDATE
-		SET total = t.total + EXCLUDED.total, mapped = t.mapped + EXCLUDED.mapped, excluded = t.excluded + EXCLUDED.excluded;
-	ELSIF TG_OP = 'DELETE' THEN
-		UPDATE mapping_total t
-		SET total = t.total - d.total, mapped = t.mapped - d.mapped, excluded = t.excluded - d.excluded
-		FROM (
-			SELECT seller_id, count(*) AS total, count(psa_company_id) AS mapped,
-				count(*) FILTER (WHERE excluded_from_sync) AS excluded
-			FROM removed
-			GROUP BY seller_id
-		) d
-		WHERE t.seller_id = d.seller_id AND t.kind = 'ORGANIZATION';
-	ELSE
-		UPDATE mapping_total t
-		SET mapped = t.mapped + d.mapped, excluded = t.excluded + d.excluded
-		FROM (
-			SELECT seller_id, sum(mapped) AS mapped, sum(excluded) AS excluded
-			FROM (
-				SELECT seller_id, (psa_company_id IS NOT NULL)::int AS mapped, excluded_from_sync::int AS excluded FROM added
-				UNION ALL
-				SELECT seller_id, -(psa_company_id IS NOT NULL)::int, -excluded_from_sync::int FROM removed
-			) changed
-			GROUP BY seller_id
-			HAVING sum(mapped) <> 0 OR sum(excluded) <> 0
-		) d
-		WHERE t.seller_id = d.seller_id AND t.kind = 'ORGANIZATION';
-	END IF;
+		SET total = t.total + EXCLUDED.total, mapped = t.mapped + EXCLUDED.mapped, excluded = t.excluded + EXCLUDED.excluded
+		$upsert$,
+		TG_ARGV[0], replace(replace(counted, '$target$', quote_ident(TG_ARGV[1])), '$excluded$', TG_ARGV[2]));
 	RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION keep_mapping_totals(relation regclass, kind text, target name, excluded text DEFAULT 'false') RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+	counts constant text := format('FOR EACH STATEMENT EXECUTE FUNCTION count_mappings(%L, %L, %L)', kind, target, excluded);
+BEGIN
+	EXECUTE format('CREATE TRIGGER count_added AFTER INSERT ON %s REFERENCING NEW TABLE AS added %s', relation, counts);
+	EXECUTE format('CREATE TRIGGER count_removed AFTER DELETE ON %s REFERENCING OLD TABLE AS removed %s', relation, counts);
+	EXECUTE format('CREATE TRIGGER count_changed AFTER UPDATE ON %s REFERENCING OLD TABLE AS removed NEW TABLE AS added %s', relation, counts);
 END
 $$;
 -- +goose StatementEnd
 
-CREATE TRIGGER count_added AFTER INSERT ON organization
-	REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION count_organizations();
-CREATE TRIGGER count_removed AFTER DELETE ON organization
-	REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION count_organizations();
-CREATE TRIGGER count_changed AFTER UPDATE ON organization
-	REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION count_organizations();
+SELECT keep_mapping_totals('organization', 'ORGANIZATION', 'psa_company_id', 'excluded_from_sync');
 
 SELECT isolate_sellers('organization');
 SELECT isolate_sellers('mapping_total');
 
 -- +goose Down
 DROP TABLE organization, mapping_total;
-DROP FUNCTION count_organizations;
+DROP FUNCTION keep_mapping_totals, count_mappings;

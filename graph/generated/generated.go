@@ -7,6 +7,7 @@ import (
 	"context"
 	"crosswalk/graph/model"
 	"crosswalk/graph/scalar"
+	"crosswalk/internal/civil"
 	"errors"
 	"fmt"
 	"math"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/introspection"
+	"github.com/shopspring/decimal"
 	gqlparser "github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
 )
@@ -30,10 +32,13 @@ func NewExecutableSchema(cfg Config) graphql.ExecutableSchema {
 type Config = graphql.Config[ResolverRoot, DirectiveRoot, ComplexityRoot]
 
 type ResolverRoot interface {
+	Contract() ContractResolver
 	Job() JobResolver
 	LogEntry() LogEntryResolver
 	Mutation() MutationResolver
+	Offer() OfferResolver
 	Organization() OrganizationResolver
+	PsaAgreement() PsaAgreementResolver
 	PsaCompany() PsaCompanyResolver
 	Query() QueryResolver
 }
@@ -69,6 +74,43 @@ type ComplexityRoot struct {
 		PrivateKeySet func(childComplexity int) int
 		PublicKey     func(childComplexity int) int
 		RetryAt       func(childComplexity int) int
+	}
+
+	Contract struct {
+		AgreementProblem     func(childComplexity int) int
+		AgreementRequired    func(childComplexity int) int
+		BillingCycleDay      func(childComplexity int) int
+		ContractType         func(childComplexity int) int
+		Currency             func(childComplexity int) int
+		ID                   func(childComplexity int) int
+		MappedAt             func(childComplexity int) int
+		MappedBy             func(childComplexity int) int
+		MappingStatus        func(childComplexity int) int
+		MappingStatusMessage func(childComplexity int) int
+		Organization         func(childComplexity int) int
+		PlatformID           func(childComplexity int) int
+		PsaAgreement         func(childComplexity int) int
+		Revision             func(childComplexity int) int
+	}
+
+	ContractConnection struct {
+		Edges      func(childComplexity int) int
+		Facets     func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		Range      func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	ContractEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	ContractFacets struct {
+		AgreementProblem func(childComplexity int) int
+		Currency         func(childComplexity int) int
+		MappingStatus    func(childComplexity int) int
 	}
 
 	DictionaryEntry struct {
@@ -152,6 +194,22 @@ type ComplexityRoot struct {
 		Warnings   func(childComplexity int) int
 	}
 
+	MapContractPayload struct {
+		AffectedLineCount func(childComplexity int) int
+		Contract          func(childComplexity int) int
+		UserErrors        func(childComplexity int) int
+	}
+
+	MapOfferPayload struct {
+		Offer      func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	MapOffersPayload struct {
+		Offers     func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	MapOrganizationPayload struct {
 		Organization func(childComplexity int) int
 		UserErrors   func(childComplexity int) int
@@ -164,22 +222,71 @@ type ComplexityRoot struct {
 
 	MappingSummary struct {
 		AsOf          func(childComplexity int) int
+		Contracts     func(childComplexity int) int
+		Offers        func(childComplexity int) int
 		Organizations func(childComplexity int) int
+	}
+
+	MappingTotals struct {
+		Mapped   func(childComplexity int) int
+		Total    func(childComplexity int) int
+		Unmapped func(childComplexity int) int
 	}
 
 	Mutation struct {
 		CancelJob                  func(childComplexity int, id string) int
+		LoadOffers                 func(childComplexity int, input model.LoadOffersInput) int
+		MapContract                func(childComplexity int, input model.MapContractInput) int
+		MapOffer                   func(childComplexity int, input model.MapOfferInput) int
+		MapOffers                  func(childComplexity int, input model.MapOffersInput) int
 		MapOrganization            func(childComplexity int, input model.MapOrganizationInput) int
 		MapOrganizations           func(childComplexity int, input model.MapOrganizationsInput) int
 		SaveConnectWiseCredentials func(childComplexity int, input model.ConnectWiseCredentialsInput) int
 		SetOrganizationsExcluded   func(childComplexity int, input model.SetOrganizationsExcludedInput) int
 		SyncOrganizations          func(childComplexity int) int
 		TestConnectWiseConnection  func(childComplexity int) int
+		UnmapContract              func(childComplexity int, input model.UnmapContractInput) int
+		UnmapOffer                 func(childComplexity int, input model.UnmapOfferInput) int
 		UnmapOrganization          func(childComplexity int, input model.UnmapOrganizationInput) int
 		UpdateSettings             func(childComplexity int, input model.UpdateSettingsInput) int
 	}
 
+	Offer struct {
+		ExternalID           func(childComplexity int) int
+		ID                   func(childComplexity int) int
+		IsCustomInvoiceOffer func(childComplexity int) int
+		MappedAt             func(childComplexity int) int
+		MappedBy             func(childComplexity int) int
+		MappingStatus        func(childComplexity int) int
+		MappingStatusMessage func(childComplexity int) int
+		Name                 func(childComplexity int) int
+		PlatformID           func(childComplexity int) int
+		PsaProduct           func(childComplexity int) int
+		Revision             func(childComplexity int) int
+		Vendor               func(childComplexity int) int
+	}
+
+	OfferConnection struct {
+		Edges      func(childComplexity int) int
+		Facets     func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		Range      func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	OfferEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	OfferFacets struct {
+		MappingStatus func(childComplexity int) int
+		Vendor        func(childComplexity int) int
+	}
+
 	Organization struct {
+		Contracts            func(childComplexity int, first *int, after *string) int
 		ExcludedFromSync     func(childComplexity int) int
 		ID                   func(childComplexity int) int
 		MappedAt             func(childComplexity int) int
@@ -234,6 +341,33 @@ type ComplexityRoot struct {
 		To   func(childComplexity int) int
 	}
 
+	PsaAgreement struct {
+		Cancelled   func(childComplexity int) int
+		Company     func(childComplexity int) int
+		Currency    func(childComplexity int) int
+		Deleted     func(childComplexity int) int
+		EndDate     func(childComplexity int) int
+		Freshness   func(childComplexity int) int
+		ID          func(childComplexity int) int
+		LastUpdated func(childComplexity int) int
+		Name        func(childComplexity int) int
+		RecordID    func(childComplexity int) int
+		StartDate   func(childComplexity int) int
+		Type        func(childComplexity int) int
+	}
+
+	PsaAgreementConnection struct {
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	PsaAgreementEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
 	PsaAgreementType struct {
 		ID       func(childComplexity int) int
 		Name     func(childComplexity int) int
@@ -241,6 +375,7 @@ type ComplexityRoot struct {
 	}
 
 	PsaCompany struct {
+		Agreements    func(childComplexity int, first *int, after *string) int
 		Currency      func(childComplexity int) int
 		Deleted       func(childComplexity int) int
 		Freshness     func(childComplexity int) int
@@ -265,8 +400,35 @@ type ComplexityRoot struct {
 		Node   func(childComplexity int) int
 	}
 
+	PsaProduct struct {
+		Category    func(childComplexity int) int
+		Cost        func(childComplexity int) int
+		Deleted     func(childComplexity int) int
+		Description func(childComplexity int) int
+		Freshness   func(childComplexity int) int
+		ID          func(childComplexity int) int
+		Identifier  func(childComplexity int) int
+		Inactive    func(childComplexity int) int
+		LastUpdated func(childComplexity int) int
+		Price       func(childComplexity int) int
+		RecordID    func(childComplexity int) int
+	}
+
+	PsaProductConnection struct {
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	PsaProductEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
 	Query struct {
 		BestPractices     func(childComplexity int) int
+		Contracts         func(childComplexity int, first *int, after *string, last *int, before *string, offset *int, search *string, filter *model.ContractFilter, orderBy []*model.ContractOrder) int
 		Dictionary        func(childComplexity int) int
 		Job               func(childComplexity int, id string) int
 		Jobs              func(childComplexity int, kind []model.JobKind, state []model.JobState, first *int, after *string) int
@@ -275,9 +437,12 @@ type ComplexityRoot struct {
 		MappingSummary    func(childComplexity int) int
 		Node              func(childComplexity int, id string) int
 		Nodes             func(childComplexity int, ids []string) int
+		Offers            func(childComplexity int, first *int, after *string, last *int, before *string, offset *int, search *string, filter *model.OfferFilter, orderBy []*model.OfferOrder) int
 		Organizations     func(childComplexity int, first *int, after *string, last *int, before *string, offset *int, search *string, filter *model.OrganizationFilter, orderBy []*model.OrganizationOrder) int
 		PsaAgreementTypes func(childComplexity int) int
+		PsaAgreements     func(childComplexity int, companyID *string, first *int, after *string, search *string, filter *model.PsaAgreementFilter) int
 		PsaCompanies      func(childComplexity int, first *int, after *string, search *string, filter *model.PsaCompanyFilter) int
+		PsaProducts       func(childComplexity int, first *int, after *string, search *string, filter *model.PsaProductFilter) int
 		Settings          func(childComplexity int) int
 		Viewer            func(childComplexity int) int
 	}
@@ -313,6 +478,17 @@ type ComplexityRoot struct {
 		Version    func(childComplexity int) int
 	}
 
+	UnmapContractPayload struct {
+		AffectedLineCount func(childComplexity int) int
+		Contract          func(childComplexity int) int
+		UserErrors        func(childComplexity int) int
+	}
+
+	UnmapOfferPayload struct {
+		Offer      func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	UnmapOrganizationPayload struct {
 		Organization func(childComplexity int) int
 		UserErrors   func(childComplexity int) int
@@ -329,6 +505,11 @@ type ComplexityRoot struct {
 		Message func(childComplexity int) int
 	}
 
+	Vendor struct {
+		ID   func(childComplexity int) int
+		Name func(childComplexity int) int
+	}
+
 	Viewer struct {
 		Role    func(childComplexity int) int
 		Seller  func(childComplexity int) int
@@ -340,6 +521,14 @@ type ComplexityRoot struct {
 
 // region    ************************** generated!.gotpl **************************
 
+type ContractResolver interface {
+	Organization(ctx context.Context, obj *model.Contract) (*model.Organization, error)
+
+	PsaAgreement(ctx context.Context, obj *model.Contract) (*model.PsaAgreement, error)
+
+	MappingStatus(ctx context.Context, obj *model.Contract) (model.MappingStatus, error)
+	MappingStatusMessage(ctx context.Context, obj *model.Contract) (*string, error)
+}
 type JobResolver interface {
 	LogEntries(ctx context.Context, obj *model.Job, first *int, after *string) (*model.LogEntryConnection, error)
 }
@@ -352,28 +541,49 @@ type MutationResolver interface {
 	MapOrganizations(ctx context.Context, input model.MapOrganizationsInput) (*model.MapOrganizationsPayload, error)
 	UnmapOrganization(ctx context.Context, input model.UnmapOrganizationInput) (*model.UnmapOrganizationPayload, error)
 	SetOrganizationsExcluded(ctx context.Context, input model.SetOrganizationsExcludedInput) (*model.SetOrganizationsExcludedPayload, error)
+	MapOffer(ctx context.Context, input model.MapOfferInput) (*model.MapOfferPayload, error)
+	MapOffers(ctx context.Context, input model.MapOffersInput) (*model.MapOffersPayload, error)
+	UnmapOffer(ctx context.Context, input model.UnmapOfferInput) (*model.UnmapOfferPayload, error)
+	MapContract(ctx context.Context, input model.MapContractInput) (*model.MapContractPayload, error)
+	UnmapContract(ctx context.Context, input model.UnmapContractInput) (*model.UnmapContractPayload, error)
 	SyncOrganizations(ctx context.Context) (*model.JobPayload, error)
+	LoadOffers(ctx context.Context, input model.LoadOffersInput) (*model.JobPayload, error)
 	CancelJob(ctx context.Context, id string) (*model.JobPayload, error)
 	SaveConnectWiseCredentials(ctx context.Context, input model.ConnectWiseCredentialsInput) (*model.SaveConnectWiseCredentialsPayload, error)
 	TestConnectWiseConnection(ctx context.Context) (*model.TestConnectWiseConnectionPayload, error)
 	UpdateSettings(ctx context.Context, input model.UpdateSettingsInput) (*model.UpdateSettingsPayload, error)
+}
+type OfferResolver interface {
+	PsaProduct(ctx context.Context, obj *model.Offer) (*model.PsaProduct, error)
+	MappingStatus(ctx context.Context, obj *model.Offer) (model.MappingStatus, error)
+	MappingStatusMessage(ctx context.Context, obj *model.Offer) (*string, error)
 }
 type OrganizationResolver interface {
 	PsaCompany(ctx context.Context, obj *model.Organization) (*model.PsaCompany, error)
 
 	MappingStatus(ctx context.Context, obj *model.Organization) (model.MappingStatus, error)
 	MappingStatusMessage(ctx context.Context, obj *model.Organization) (*string, error)
+
+	Contracts(ctx context.Context, obj *model.Organization, first *int, after *string) (*model.ContractConnection, error)
+}
+type PsaAgreementResolver interface {
+	Company(ctx context.Context, obj *model.PsaAgreement) (*model.PsaCompany, error)
 }
 type PsaCompanyResolver interface {
 	Organizations(ctx context.Context, obj *model.PsaCompany, first *int, after *string) (*model.OrganizationConnection, error)
+	Agreements(ctx context.Context, obj *model.PsaCompany, first *int, after *string) (*model.PsaAgreementConnection, error)
 }
 type QueryResolver interface {
 	Node(ctx context.Context, id string) (model.Node, error)
 	Nodes(ctx context.Context, ids []string) ([]model.Node, error)
 	Viewer(ctx context.Context) (*model.Viewer, error)
 	Organizations(ctx context.Context, first *int, after *string, last *int, before *string, offset *int, search *string, filter *model.OrganizationFilter, orderBy []*model.OrganizationOrder) (*model.OrganizationConnection, error)
+	Offers(ctx context.Context, first *int, after *string, last *int, before *string, offset *int, search *string, filter *model.OfferFilter, orderBy []*model.OfferOrder) (*model.OfferConnection, error)
+	Contracts(ctx context.Context, first *int, after *string, last *int, before *string, offset *int, search *string, filter *model.ContractFilter, orderBy []*model.ContractOrder) (*model.ContractConnection, error)
 	MappingSummary(ctx context.Context) (*model.MappingSummary, error)
 	PsaCompanies(ctx context.Context, first *int, after *string, search *string, filter *model.PsaCompanyFilter) (*model.PsaCompanyConnection, error)
+	PsaProducts(ctx context.Context, first *int, after *string, search *string, filter *model.PsaProductFilter) (*model.PsaProductConnection, error)
+	PsaAgreements(ctx context.Context, companyID *string, first *int, after *string, search *string, filter *model.PsaAgreementFilter) (*model.PsaAgreementConnection, error)
 	PsaAgreementTypes(ctx context.Context) ([]*model.PsaAgreementType, error)
 	Job(ctx context.Context, id string) (*model.Job, error)
 	Jobs(ctx context.Context, kind []model.JobKind, state []model.JobState, first *int, after *string) (*model.JobConnection, error)
@@ -501,6 +711,160 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ConnectWiseConnection.RetryAt(childComplexity), true
+
+	case "Contract.agreementProblem":
+		if e.ComplexityRoot.Contract.AgreementProblem == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Contract.AgreementProblem(childComplexity), true
+	case "Contract.agreementRequired":
+		if e.ComplexityRoot.Contract.AgreementRequired == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Contract.AgreementRequired(childComplexity), true
+	case "Contract.billingCycleDay":
+		if e.ComplexityRoot.Contract.BillingCycleDay == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Contract.BillingCycleDay(childComplexity), true
+	case "Contract.contractType":
+		if e.ComplexityRoot.Contract.ContractType == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Contract.ContractType(childComplexity), true
+	case "Contract.currency":
+		if e.ComplexityRoot.Contract.Currency == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Contract.Currency(childComplexity), true
+	case "Contract.id":
+		if e.ComplexityRoot.Contract.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Contract.ID(childComplexity), true
+	case "Contract.mappedAt":
+		if e.ComplexityRoot.Contract.MappedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Contract.MappedAt(childComplexity), true
+	case "Contract.mappedBy":
+		if e.ComplexityRoot.Contract.MappedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Contract.MappedBy(childComplexity), true
+	case "Contract.mappingStatus":
+		if e.ComplexityRoot.Contract.MappingStatus == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Contract.MappingStatus(childComplexity), true
+	case "Contract.mappingStatusMessage":
+		if e.ComplexityRoot.Contract.MappingStatusMessage == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Contract.MappingStatusMessage(childComplexity), true
+	case "Contract.organization":
+		if e.ComplexityRoot.Contract.Organization == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Contract.Organization(childComplexity), true
+	case "Contract.platformId":
+		if e.ComplexityRoot.Contract.PlatformID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Contract.PlatformID(childComplexity), true
+	case "Contract.psaAgreement":
+		if e.ComplexityRoot.Contract.PsaAgreement == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Contract.PsaAgreement(childComplexity), true
+	case "Contract.revision":
+		if e.ComplexityRoot.Contract.Revision == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Contract.Revision(childComplexity), true
+
+	case "ContractConnection.edges":
+		if e.ComplexityRoot.ContractConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ContractConnection.Edges(childComplexity), true
+	case "ContractConnection.facets":
+		if e.ComplexityRoot.ContractConnection.Facets == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ContractConnection.Facets(childComplexity), true
+	case "ContractConnection.nodes":
+		if e.ComplexityRoot.ContractConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ContractConnection.Nodes(childComplexity), true
+	case "ContractConnection.pageInfo":
+		if e.ComplexityRoot.ContractConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ContractConnection.PageInfo(childComplexity), true
+	case "ContractConnection.range":
+		if e.ComplexityRoot.ContractConnection.Range == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ContractConnection.Range(childComplexity), true
+	case "ContractConnection.totalCount":
+		if e.ComplexityRoot.ContractConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ContractConnection.TotalCount(childComplexity), true
+
+	case "ContractEdge.cursor":
+		if e.ComplexityRoot.ContractEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ContractEdge.Cursor(childComplexity), true
+	case "ContractEdge.node":
+		if e.ComplexityRoot.ContractEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ContractEdge.Node(childComplexity), true
+
+	case "ContractFacets.agreementProblem":
+		if e.ComplexityRoot.ContractFacets.AgreementProblem == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ContractFacets.AgreementProblem(childComplexity), true
+	case "ContractFacets.currency":
+		if e.ComplexityRoot.ContractFacets.Currency == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ContractFacets.Currency(childComplexity), true
+	case "ContractFacets.mappingStatus":
+		if e.ComplexityRoot.ContractFacets.MappingStatus == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ContractFacets.MappingStatus(childComplexity), true
 
 	case "DictionaryEntry.connectWise":
 		if e.ComplexityRoot.DictionaryEntry.ConnectWise == nil {
@@ -823,6 +1187,51 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.LogSummary.Warnings(childComplexity), true
 
+	case "MapContractPayload.affectedLineCount":
+		if e.ComplexityRoot.MapContractPayload.AffectedLineCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MapContractPayload.AffectedLineCount(childComplexity), true
+	case "MapContractPayload.contract":
+		if e.ComplexityRoot.MapContractPayload.Contract == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MapContractPayload.Contract(childComplexity), true
+	case "MapContractPayload.userErrors":
+		if e.ComplexityRoot.MapContractPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MapContractPayload.UserErrors(childComplexity), true
+
+	case "MapOfferPayload.offer":
+		if e.ComplexityRoot.MapOfferPayload.Offer == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MapOfferPayload.Offer(childComplexity), true
+	case "MapOfferPayload.userErrors":
+		if e.ComplexityRoot.MapOfferPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MapOfferPayload.UserErrors(childComplexity), true
+
+	case "MapOffersPayload.offers":
+		if e.ComplexityRoot.MapOffersPayload.Offers == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MapOffersPayload.Offers(childComplexity), true
+	case "MapOffersPayload.userErrors":
+		if e.ComplexityRoot.MapOffersPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MapOffersPayload.UserErrors(childComplexity), true
+
 	case "MapOrganizationPayload.organization":
 		if e.ComplexityRoot.MapOrganizationPayload.Organization == nil {
 			break
@@ -855,12 +1264,43 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.MappingSummary.AsOf(childComplexity), true
+	case "MappingSummary.contracts":
+		if e.ComplexityRoot.MappingSummary.Contracts == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MappingSummary.Contracts(childComplexity), true
+	case "MappingSummary.offers":
+		if e.ComplexityRoot.MappingSummary.Offers == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MappingSummary.Offers(childComplexity), true
 	case "MappingSummary.organizations":
 		if e.ComplexityRoot.MappingSummary.Organizations == nil {
 			break
 		}
 
 		return e.ComplexityRoot.MappingSummary.Organizations(childComplexity), true
+
+	case "MappingTotals.mapped":
+		if e.ComplexityRoot.MappingTotals.Mapped == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MappingTotals.Mapped(childComplexity), true
+	case "MappingTotals.total":
+		if e.ComplexityRoot.MappingTotals.Total == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MappingTotals.Total(childComplexity), true
+	case "MappingTotals.unmapped":
+		if e.ComplexityRoot.MappingTotals.Unmapped == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MappingTotals.Unmapped(childComplexity), true
 
 	case "Mutation.cancelJob":
 		if e.ComplexityRoot.Mutation.CancelJob == nil {
@@ -873,6 +1313,50 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.CancelJob(childComplexity, args["id"].(string)), true
+	case "Mutation.loadOffers":
+		if e.ComplexityRoot.Mutation.LoadOffers == nil {
+			break
+		}
+
+		args, err := field_Mutation_loadOffers_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.LoadOffers(childComplexity, args["input"].(model.LoadOffersInput)), true
+	case "Mutation.mapContract":
+		if e.ComplexityRoot.Mutation.MapContract == nil {
+			break
+		}
+
+		args, err := field_Mutation_mapContract_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.MapContract(childComplexity, args["input"].(model.MapContractInput)), true
+	case "Mutation.mapOffer":
+		if e.ComplexityRoot.Mutation.MapOffer == nil {
+			break
+		}
+
+		args, err := field_Mutation_mapOffer_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.MapOffer(childComplexity, args["input"].(model.MapOfferInput)), true
+	case "Mutation.mapOffers":
+		if e.ComplexityRoot.Mutation.MapOffers == nil {
+			break
+		}
+
+		args, err := field_Mutation_mapOffers_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.MapOffers(childComplexity, args["input"].(model.MapOffersInput)), true
 	case "Mutation.mapOrganization":
 		if e.ComplexityRoot.Mutation.MapOrganization == nil {
 			break
@@ -929,6 +1413,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.TestConnectWiseConnection(childComplexity), true
+	case "Mutation.unmapContract":
+		if e.ComplexityRoot.Mutation.UnmapContract == nil {
+			break
+		}
+
+		args, err := field_Mutation_unmapContract_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.UnmapContract(childComplexity, args["input"].(model.UnmapContractInput)), true
+	case "Mutation.unmapOffer":
+		if e.ComplexityRoot.Mutation.UnmapOffer == nil {
+			break
+		}
+
+		args, err := field_Mutation_unmapOffer_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.UnmapOffer(childComplexity, args["input"].(model.UnmapOfferInput)), true
 	case "Mutation.unmapOrganization":
 		if e.ComplexityRoot.Mutation.UnmapOrganization == nil {
 			break
@@ -952,6 +1458,153 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Mutation.UpdateSettings(childComplexity, args["input"].(model.UpdateSettingsInput)), true
 
+	case "Offer.externalId":
+		if e.ComplexityRoot.Offer.ExternalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Offer.ExternalID(childComplexity), true
+	case "Offer.id":
+		if e.ComplexityRoot.Offer.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Offer.ID(childComplexity), true
+	case "Offer.isCustomInvoiceOffer":
+		if e.ComplexityRoot.Offer.IsCustomInvoiceOffer == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Offer.IsCustomInvoiceOffer(childComplexity), true
+	case "Offer.mappedAt":
+		if e.ComplexityRoot.Offer.MappedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Offer.MappedAt(childComplexity), true
+	case "Offer.mappedBy":
+		if e.ComplexityRoot.Offer.MappedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Offer.MappedBy(childComplexity), true
+	case "Offer.mappingStatus":
+		if e.ComplexityRoot.Offer.MappingStatus == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Offer.MappingStatus(childComplexity), true
+	case "Offer.mappingStatusMessage":
+		if e.ComplexityRoot.Offer.MappingStatusMessage == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Offer.MappingStatusMessage(childComplexity), true
+	case "Offer.name":
+		if e.ComplexityRoot.Offer.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Offer.Name(childComplexity), true
+	case "Offer.platformId":
+		if e.ComplexityRoot.Offer.PlatformID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Offer.PlatformID(childComplexity), true
+	case "Offer.psaProduct":
+		if e.ComplexityRoot.Offer.PsaProduct == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Offer.PsaProduct(childComplexity), true
+	case "Offer.revision":
+		if e.ComplexityRoot.Offer.Revision == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Offer.Revision(childComplexity), true
+	case "Offer.vendor":
+		if e.ComplexityRoot.Offer.Vendor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Offer.Vendor(childComplexity), true
+
+	case "OfferConnection.edges":
+		if e.ComplexityRoot.OfferConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OfferConnection.Edges(childComplexity), true
+	case "OfferConnection.facets":
+		if e.ComplexityRoot.OfferConnection.Facets == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OfferConnection.Facets(childComplexity), true
+	case "OfferConnection.nodes":
+		if e.ComplexityRoot.OfferConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OfferConnection.Nodes(childComplexity), true
+	case "OfferConnection.pageInfo":
+		if e.ComplexityRoot.OfferConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OfferConnection.PageInfo(childComplexity), true
+	case "OfferConnection.range":
+		if e.ComplexityRoot.OfferConnection.Range == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OfferConnection.Range(childComplexity), true
+	case "OfferConnection.totalCount":
+		if e.ComplexityRoot.OfferConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OfferConnection.TotalCount(childComplexity), true
+
+	case "OfferEdge.cursor":
+		if e.ComplexityRoot.OfferEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OfferEdge.Cursor(childComplexity), true
+	case "OfferEdge.node":
+		if e.ComplexityRoot.OfferEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OfferEdge.Node(childComplexity), true
+
+	case "OfferFacets.mappingStatus":
+		if e.ComplexityRoot.OfferFacets.MappingStatus == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OfferFacets.MappingStatus(childComplexity), true
+	case "OfferFacets.vendor":
+		if e.ComplexityRoot.OfferFacets.Vendor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OfferFacets.Vendor(childComplexity), true
+
+	case "Organization.contracts":
+		if e.ComplexityRoot.Organization.Contracts == nil {
+			break
+		}
+
+		args, err := field_Organization_contracts_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Organization.Contracts(childComplexity, args["first"].(*int), args["after"].(*string)), true
 	case "Organization.excludedFromSync":
 		if e.ComplexityRoot.Organization.ExcludedFromSync == nil {
 			break
@@ -1163,6 +1816,117 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.PageRange.To(childComplexity), true
 
+	case "PsaAgreement.cancelled":
+		if e.ComplexityRoot.PsaAgreement.Cancelled == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaAgreement.Cancelled(childComplexity), true
+	case "PsaAgreement.company":
+		if e.ComplexityRoot.PsaAgreement.Company == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaAgreement.Company(childComplexity), true
+	case "PsaAgreement.currency":
+		if e.ComplexityRoot.PsaAgreement.Currency == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaAgreement.Currency(childComplexity), true
+	case "PsaAgreement.deleted":
+		if e.ComplexityRoot.PsaAgreement.Deleted == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaAgreement.Deleted(childComplexity), true
+	case "PsaAgreement.endDate":
+		if e.ComplexityRoot.PsaAgreement.EndDate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaAgreement.EndDate(childComplexity), true
+	case "PsaAgreement.freshness":
+		if e.ComplexityRoot.PsaAgreement.Freshness == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaAgreement.Freshness(childComplexity), true
+	case "PsaAgreement.id":
+		if e.ComplexityRoot.PsaAgreement.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaAgreement.ID(childComplexity), true
+	case "PsaAgreement.lastUpdated":
+		if e.ComplexityRoot.PsaAgreement.LastUpdated == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaAgreement.LastUpdated(childComplexity), true
+	case "PsaAgreement.name":
+		if e.ComplexityRoot.PsaAgreement.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaAgreement.Name(childComplexity), true
+	case "PsaAgreement.recordId":
+		if e.ComplexityRoot.PsaAgreement.RecordID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaAgreement.RecordID(childComplexity), true
+	case "PsaAgreement.startDate":
+		if e.ComplexityRoot.PsaAgreement.StartDate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaAgreement.StartDate(childComplexity), true
+	case "PsaAgreement.type":
+		if e.ComplexityRoot.PsaAgreement.Type == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaAgreement.Type(childComplexity), true
+
+	case "PsaAgreementConnection.edges":
+		if e.ComplexityRoot.PsaAgreementConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaAgreementConnection.Edges(childComplexity), true
+	case "PsaAgreementConnection.nodes":
+		if e.ComplexityRoot.PsaAgreementConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaAgreementConnection.Nodes(childComplexity), true
+	case "PsaAgreementConnection.pageInfo":
+		if e.ComplexityRoot.PsaAgreementConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaAgreementConnection.PageInfo(childComplexity), true
+	case "PsaAgreementConnection.totalCount":
+		if e.ComplexityRoot.PsaAgreementConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaAgreementConnection.TotalCount(childComplexity), true
+
+	case "PsaAgreementEdge.cursor":
+		if e.ComplexityRoot.PsaAgreementEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaAgreementEdge.Cursor(childComplexity), true
+	case "PsaAgreementEdge.node":
+		if e.ComplexityRoot.PsaAgreementEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaAgreementEdge.Node(childComplexity), true
+
 	case "PsaAgreementType.id":
 		if e.ComplexityRoot.PsaAgreementType.ID == nil {
 			break
@@ -1182,6 +1946,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.PsaAgreementType.RecordID(childComplexity), true
 
+	case "PsaCompany.agreements":
+		if e.ComplexityRoot.PsaCompany.Agreements == nil {
+			break
+		}
+
+		args, err := field_PsaCompany_agreements_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.PsaCompany.Agreements(childComplexity, args["first"].(*int), args["after"].(*string)), true
 	case "PsaCompany.currency":
 		if e.ComplexityRoot.PsaCompany.Currency == nil {
 			break
@@ -1286,12 +2061,128 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.PsaCompanyEdge.Node(childComplexity), true
 
+	case "PsaProduct.category":
+		if e.ComplexityRoot.PsaProduct.Category == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaProduct.Category(childComplexity), true
+	case "PsaProduct.cost":
+		if e.ComplexityRoot.PsaProduct.Cost == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaProduct.Cost(childComplexity), true
+	case "PsaProduct.deleted":
+		if e.ComplexityRoot.PsaProduct.Deleted == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaProduct.Deleted(childComplexity), true
+	case "PsaProduct.description":
+		if e.ComplexityRoot.PsaProduct.Description == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaProduct.Description(childComplexity), true
+	case "PsaProduct.freshness":
+		if e.ComplexityRoot.PsaProduct.Freshness == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaProduct.Freshness(childComplexity), true
+	case "PsaProduct.id":
+		if e.ComplexityRoot.PsaProduct.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaProduct.ID(childComplexity), true
+	case "PsaProduct.identifier":
+		if e.ComplexityRoot.PsaProduct.Identifier == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaProduct.Identifier(childComplexity), true
+	case "PsaProduct.inactive":
+		if e.ComplexityRoot.PsaProduct.Inactive == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaProduct.Inactive(childComplexity), true
+	case "PsaProduct.lastUpdated":
+		if e.ComplexityRoot.PsaProduct.LastUpdated == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaProduct.LastUpdated(childComplexity), true
+	case "PsaProduct.price":
+		if e.ComplexityRoot.PsaProduct.Price == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaProduct.Price(childComplexity), true
+	case "PsaProduct.recordId":
+		if e.ComplexityRoot.PsaProduct.RecordID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaProduct.RecordID(childComplexity), true
+
+	case "PsaProductConnection.edges":
+		if e.ComplexityRoot.PsaProductConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaProductConnection.Edges(childComplexity), true
+	case "PsaProductConnection.nodes":
+		if e.ComplexityRoot.PsaProductConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaProductConnection.Nodes(childComplexity), true
+	case "PsaProductConnection.pageInfo":
+		if e.ComplexityRoot.PsaProductConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaProductConnection.PageInfo(childComplexity), true
+	case "PsaProductConnection.totalCount":
+		if e.ComplexityRoot.PsaProductConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaProductConnection.TotalCount(childComplexity), true
+
+	case "PsaProductEdge.cursor":
+		if e.ComplexityRoot.PsaProductEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaProductEdge.Cursor(childComplexity), true
+	case "PsaProductEdge.node":
+		if e.ComplexityRoot.PsaProductEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaProductEdge.Node(childComplexity), true
+
 	case "Query.bestPractices":
 		if e.ComplexityRoot.Query.BestPractices == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Query.BestPractices(childComplexity), true
+	case "Query.contracts":
+		if e.ComplexityRoot.Query.Contracts == nil {
+			break
+		}
+
+		args, err := field_Query_contracts_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Contracts(childComplexity, args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string), args["offset"].(*int), args["search"].(*string), args["filter"].(*model.ContractFilter), args["orderBy"].([]*model.ContractOrder)), true
 	case "Query.dictionary":
 		if e.ComplexityRoot.Query.Dictionary == nil {
 			break
@@ -1366,6 +2257,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Nodes(childComplexity, args["ids"].([]string)), true
+	case "Query.offers":
+		if e.ComplexityRoot.Query.Offers == nil {
+			break
+		}
+
+		args, err := field_Query_offers_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Offers(childComplexity, args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string), args["offset"].(*int), args["search"].(*string), args["filter"].(*model.OfferFilter), args["orderBy"].([]*model.OfferOrder)), true
 	case "Query.organizations":
 		if e.ComplexityRoot.Query.Organizations == nil {
 			break
@@ -1383,6 +2285,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.PsaAgreementTypes(childComplexity), true
+	case "Query.psaAgreements":
+		if e.ComplexityRoot.Query.PsaAgreements == nil {
+			break
+		}
+
+		args, err := field_Query_psaAgreements_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.PsaAgreements(childComplexity, args["companyId"].(*string), args["first"].(*int), args["after"].(*string), args["search"].(*string), args["filter"].(*model.PsaAgreementFilter)), true
 	case "Query.psaCompanies":
 		if e.ComplexityRoot.Query.PsaCompanies == nil {
 			break
@@ -1394,6 +2307,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.PsaCompanies(childComplexity, args["first"].(*int), args["after"].(*string), args["search"].(*string), args["filter"].(*model.PsaCompanyFilter)), true
+	case "Query.psaProducts":
+		if e.ComplexityRoot.Query.PsaProducts == nil {
+			break
+		}
+
+		args, err := field_Query_psaProducts_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.PsaProducts(childComplexity, args["first"].(*int), args["after"].(*string), args["search"].(*string), args["filter"].(*model.PsaProductFilter)), true
 	case "Query.settings":
 		if e.ComplexityRoot.Query.Settings == nil {
 			break
@@ -1508,6 +2432,38 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.TestConnectWiseConnectionPayload.Version(childComplexity), true
 
+	case "UnmapContractPayload.affectedLineCount":
+		if e.ComplexityRoot.UnmapContractPayload.AffectedLineCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UnmapContractPayload.AffectedLineCount(childComplexity), true
+	case "UnmapContractPayload.contract":
+		if e.ComplexityRoot.UnmapContractPayload.Contract == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UnmapContractPayload.Contract(childComplexity), true
+	case "UnmapContractPayload.userErrors":
+		if e.ComplexityRoot.UnmapContractPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UnmapContractPayload.UserErrors(childComplexity), true
+
+	case "UnmapOfferPayload.offer":
+		if e.ComplexityRoot.UnmapOfferPayload.Offer == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UnmapOfferPayload.Offer(childComplexity), true
+	case "UnmapOfferPayload.userErrors":
+		if e.ComplexityRoot.UnmapOfferPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UnmapOfferPayload.UserErrors(childComplexity), true
+
 	case "UnmapOrganizationPayload.organization":
 		if e.ComplexityRoot.UnmapOrganizationPayload.Organization == nil {
 			break
@@ -1553,6 +2509,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.UserError.Message(childComplexity), true
 
+	case "Vendor.id":
+		if e.ComplexityRoot.Vendor.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Vendor.ID(childComplexity), true
+	case "Vendor.name":
+		if e.ComplexityRoot.Vendor.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Vendor.Name(childComplexity), true
+
 	case "Viewer.role":
 		if e.ComplexityRoot.Viewer.Role == nil {
 			break
@@ -1584,13 +2553,25 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("AutomatedDailySyncInput", graphql.BindUnmarshaler(ec, unmarshalInputAutomatedDailySyncInput)),
 			graphql.NewInputUnmarshaler("ChargeDateRuleInput", graphql.BindUnmarshaler(ec, unmarshalInputChargeDateRuleInput)),
 			graphql.NewInputUnmarshaler("ConnectWiseCredentialsInput", graphql.BindUnmarshaler(ec, unmarshalInputConnectWiseCredentialsInput)),
+			graphql.NewInputUnmarshaler("ContractFilter", graphql.BindUnmarshaler(ec, unmarshalInputContractFilter)),
+			graphql.NewInputUnmarshaler("ContractOrder", graphql.BindUnmarshaler(ec, unmarshalInputContractOrder)),
+			graphql.NewInputUnmarshaler("LoadOffersInput", graphql.BindUnmarshaler(ec, unmarshalInputLoadOffersInput)),
+			graphql.NewInputUnmarshaler("MapContractInput", graphql.BindUnmarshaler(ec, unmarshalInputMapContractInput)),
+			graphql.NewInputUnmarshaler("MapOfferInput", graphql.BindUnmarshaler(ec, unmarshalInputMapOfferInput)),
+			graphql.NewInputUnmarshaler("MapOffersInput", graphql.BindUnmarshaler(ec, unmarshalInputMapOffersInput)),
 			graphql.NewInputUnmarshaler("MapOrganizationInput", graphql.BindUnmarshaler(ec, unmarshalInputMapOrganizationInput)),
 			graphql.NewInputUnmarshaler("MapOrganizationsInput", graphql.BindUnmarshaler(ec, unmarshalInputMapOrganizationsInput)),
+			graphql.NewInputUnmarshaler("OfferFilter", graphql.BindUnmarshaler(ec, unmarshalInputOfferFilter)),
+			graphql.NewInputUnmarshaler("OfferOrder", graphql.BindUnmarshaler(ec, unmarshalInputOfferOrder)),
 			graphql.NewInputUnmarshaler("OrganizationFilter", graphql.BindUnmarshaler(ec, unmarshalInputOrganizationFilter)),
 			graphql.NewInputUnmarshaler("OrganizationOrder", graphql.BindUnmarshaler(ec, unmarshalInputOrganizationOrder)),
+			graphql.NewInputUnmarshaler("PsaAgreementFilter", graphql.BindUnmarshaler(ec, unmarshalInputPsaAgreementFilter)),
 			graphql.NewInputUnmarshaler("PsaCompanyFilter", graphql.BindUnmarshaler(ec, unmarshalInputPsaCompanyFilter)),
+			graphql.NewInputUnmarshaler("PsaProductFilter", graphql.BindUnmarshaler(ec, unmarshalInputPsaProductFilter)),
 			graphql.NewInputUnmarshaler("SetOrganizationsExcludedInput", graphql.BindUnmarshaler(ec, unmarshalInputSetOrganizationsExcludedInput)),
 			graphql.NewInputUnmarshaler("StringFilter", graphql.BindUnmarshaler(ec, unmarshalInputStringFilter)),
+			graphql.NewInputUnmarshaler("UnmapContractInput", graphql.BindUnmarshaler(ec, unmarshalInputUnmapContractInput)),
+			graphql.NewInputUnmarshaler("UnmapOfferInput", graphql.BindUnmarshaler(ec, unmarshalInputUnmapOfferInput)),
 			graphql.NewInputUnmarshaler("UnmapOrganizationInput", graphql.BindUnmarshaler(ec, unmarshalInputUnmapOrganizationInput)),
 			graphql.NewInputUnmarshaler("UpdateSettingsInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateSettingsInput)),
 		)
@@ -1831,6 +2812,46 @@ type Query {
     orderBy: [OrganizationOrder!]
   ): OrganizationConnection
 
+  "The Products tab: offers that appeared on valid invoices, and the product each is mapped to. Sorted by name unless asked otherwise."
+  offers(
+    "Rows from the start, or after ` + "`" + `after` + "`" + `: 1–1000."
+    first: Int
+    "Cursor of the row before the page."
+    after: String
+    "Rows from the end, or before ` + "`" + `before` + "`" + `: 1–1000."
+    last: Int
+    "Cursor of the row after the page."
+    before: String
+    "Rows to pass over, for a page-number box; needs ` + "`" + `first` + "`" + `."
+    offset: Int
+    "Text to look for in name, offer ID, external ID and PSA product identifier, ignoring case; ` + "`" + `%` + "`" + ` and ` + "`" + `_` + "`" + ` mean themselves."
+    search: String
+    "Conditions on columns."
+    filter: OfferFilter
+    "Columns to sort by, the most important first."
+    orderBy: [OfferOrder!]
+  ): OfferConnection
+
+  "Contracts, and the agreement each is mapped to. Sorted by Contract ID unless asked otherwise."
+  contracts(
+    "Rows from the start, or after ` + "`" + `after` + "`" + `: 1–1000."
+    first: Int
+    "Cursor of the row before the page."
+    after: String
+    "Rows from the end, or before ` + "`" + `before` + "`" + `: 1–1000."
+    last: Int
+    "Cursor of the row after the page."
+    before: String
+    "Rows to pass over, for a page-number box; needs ` + "`" + `first` + "`" + `."
+    offset: Int
+    "Text to look for in Contract ID and organization name, ignoring case; ` + "`" + `%` + "`" + ` and ` + "`" + `_` + "`" + ` mean themselves."
+    search: String
+    "Conditions on columns."
+    filter: ContractFilter
+    "Columns to sort by, the most important first."
+    orderBy: [ContractOrder!]
+  ): ContractConnection
+
   "Totals of the tabs' summary lines. Search and filters do not affect them."
   mappingSummary: MappingSummary
 
@@ -1845,6 +2866,30 @@ type Query {
     "Conditions on columns."
     filter: PsaCompanyFilter
   ): PsaCompanyConnection
+  "The product picker: everything selectable in the catalog, already mapped products included. Inactive and deleted ones only when the filter says so. With ` + "`" + `search` + "`" + ` the best match comes first, else by description."
+  psaProducts(
+    "Rows from the start, or after ` + "`" + `after` + "`" + `: 1–1000."
+    first: Int
+    "Cursor of the row before the page."
+    after: String
+    "Text to look for in description and identifier, ignoring case; ` + "`" + `%` + "`" + ` and ` + "`" + `_` + "`" + ` mean themselves."
+    search: String
+    "Conditions on columns."
+    filter: PsaProductFilter
+  ): PsaProductConnection
+  "The agreement picker: open agreements, of one company or of all. Asked for one company, it reads that company's agreements from ConnectWise first, when that answers in time. With ` + "`" + `search` + "`" + ` the best match comes first, else by name."
+  psaAgreements(
+    "Only agreements of this company, by node id."
+    companyId: ID
+    "Rows from the start, or after ` + "`" + `after` + "`" + `: 1–1000."
+    first: Int
+    "Cursor of the row before the page."
+    after: String
+    "Text to look for in name and record number, ignoring case; ` + "`" + `%` + "`" + ` and ` + "`" + `_` + "`" + ` mean themselves."
+    search: String
+    "Conditions on columns."
+    filter: PsaAgreementFilter
+  ): PsaAgreementConnection
   "The Agreement Types that ConnectWise offers, inactive ones left out, by name. Needs credentials only."
   psaAgreementTypes: [PsaAgreementType!]
 
@@ -1966,6 +3011,13 @@ type Organization implements Node {
   mappedAt: DateTime
   "Who mapped it; null when unmapped."
   mappedBy: String
+  "Its contracts, by Contract ID."
+  contracts(
+    "Rows from the start, or after ` + "`" + `after` + "`" + `: 1–1000."
+    first: Int
+    "Cursor of the row before the page."
+    after: String
+  ): ContractConnection!
 }
 
 "A page of organizations."
@@ -2058,6 +3110,258 @@ enum OrganizationOrderField {
   PSA_STATUS
 }
 
+"The supplier of offers."
+type Vendor {
+  "Node id."
+  id: ID!
+  "The vendor's name."
+  name: String!
+}
+
+"A product on the Platform that appeared on valid invoices."
+type Offer implements Node {
+  "Node id."
+  id: ID!
+  "` + "`" + `Offer ID` + "`" + `: the Platform's own id."
+  platformId: ID!
+  "Name on the Platform."
+  name: String!
+  "The vendor's identifier; null for the offer that stands for custom invoices (grids print n/a)."
+  externalId: String
+  "Who supplies it."
+  vendor: Vendor!
+  "True for ` + "`" + `Offer for Default Subscription` + "`" + `, which stands for the lines of custom invoices."
+  isCustomInvoiceOffer: Boolean!
+  "The mapped product, verified against ConnectWise for this request; null when unmapped."
+  psaProduct: PsaProduct
+  "MAPPED or UNMAPPED; RESPONSE_ERROR while the mapped product cannot be verified."
+  mappingStatus: MappingStatus!
+  "What to tell the user about mappingStatus; null when there is nothing to say."
+  mappingStatusMessage: String
+  "Grows with every change of this mapping; send it back to detect lost updates."
+  revision: Int!
+  "When it was mapped; null when unmapped."
+  mappedAt: DateTime
+  "Who mapped it; null when unmapped."
+  mappedBy: String
+}
+
+"A page of offers."
+type OfferConnection {
+  "The rows with their cursors."
+  edges: [OfferEdge!]!
+  "The rows."
+  nodes: [Offer!]!
+  "Where the page stands."
+  pageInfo: PageInfo!
+  "Rows that match search and filter."
+  totalCount: Int!
+  "Positions of the page's rows; null on an empty page."
+  range: PageRange
+  "Values to offer in each column's filter."
+  facets: OfferFacets!
+}
+
+"An offer in a page."
+type OfferEdge {
+  "For ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `."
+  cursor: String!
+  "The row."
+  node: Offer!
+}
+
+"Values to offer in each funnel. Every list ignores its own column's filter and respects the others and the search."
+type OfferFacets {
+  "Vendor names."
+  vendor: [FacetValue!]!
+  "` + "`" + `MAPPED` + "`" + ` and ` + "`" + `UNMAPPED` + "`" + `."
+  mappingStatus: [FacetValue!]!
+}
+
+"Conditions on offers. All that are given must hold; values within one list are alternatives, and an empty list matches nothing."
+input OfferFilter {
+  "All of these hold."
+  and: [OfferFilter!]
+  "At least one of these holds."
+  or: [OfferFilter!]
+  "This does not hold."
+  not: OfferFilter
+  "One of these node ids."
+  id: [ID!]
+  "On the name."
+  name: StringFilter
+  "On the offer ID."
+  platformId: StringFilter
+  "On the external ID."
+  externalId: StringFilter
+  "Supplied by a vendor with one of these names."
+  vendor: [String!]
+  "Mapped to one of these products, by node id."
+  psaProductId: [ID!]
+  "Mapped, unmapped or, with both, either."
+  mappingStatus: [MappingState!]
+}
+
+"A column to sort offers by."
+input OfferOrder {
+  "The column."
+  field: OfferOrderField!
+  "Up or down."
+  direction: SortDirection! = ASC
+}
+
+"The columns offers can be sorted by."
+enum OfferOrderField {
+  "Name, alphabetically."
+  NAME
+  "Offer ID."
+  OFFER_ID
+  "External ID."
+  EXTERNAL_ID
+  "Vendor name, alphabetically."
+  VENDOR_NAME
+  "Description of the mapped product, alphabetically."
+  PSA_PRODUCT_NAME
+  "Identifier of the mapped product, alphabetically."
+  PSA_PRODUCT_ID
+  "Mapped first, then unmapped."
+  MAPPING_STATUS
+}
+
+"An Invoice Contract: what one organization is billed under, in one currency. Every invoice line belongs to exactly one."
+type Contract implements Node {
+  "Node id."
+  id: ID!
+  "` + "`" + `Contract ID` + "`" + `: the Platform's own id."
+  platformId: ID!
+  "The organization it bills."
+  organization: Organization!
+  "The one currency of its invoices."
+  currency: CurrencyCode!
+  "Day of the month its cycle begins, 1–28."
+  billingCycleDay: Int!
+  "The Platform's word for its type."
+  contractType: String
+  "The mapped agreement, verified against ConnectWise for this request; null when unmapped."
+  psaAgreement: PsaAgreement
+  "True when several organizations share this one's company, so that an agreement must be chosen by hand."
+  agreementRequired: Boolean!
+  "Why the mapped agreement no longer fits; null while it does, or when there is none."
+  agreementProblem: SyncBlockerCode
+  "MAPPED or UNMAPPED; RESPONSE_ERROR while the mapped agreement cannot be verified."
+  mappingStatus: MappingStatus!
+  "What to tell the user about mappingStatus or agreementProblem; null when there is nothing to say."
+  mappingStatusMessage: String
+  "Grows with every change of this mapping; send it back to detect lost updates."
+  revision: Int!
+  "When it was mapped; null when unmapped."
+  mappedAt: DateTime
+  "Who mapped it; null when unmapped."
+  mappedBy: String
+}
+
+"A page of contracts."
+type ContractConnection {
+  "The rows with their cursors."
+  edges: [ContractEdge!]!
+  "The rows."
+  nodes: [Contract!]!
+  "Where the page stands."
+  pageInfo: PageInfo!
+  "Rows that match search and filter."
+  totalCount: Int!
+  "Positions of the page's rows; null on an empty page."
+  range: PageRange
+  "Values to offer in each column's filter."
+  facets: ContractFacets!
+}
+
+"A contract in a page."
+type ContractEdge {
+  "For ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `."
+  cursor: String!
+  "The row."
+  node: Contract!
+}
+
+"Values to offer in each funnel. Every list ignores its own column's filter and respects the others and the search."
+type ContractFacets {
+  "Currencies."
+  currency: [FacetValue!]!
+  "` + "`" + `MAPPED` + "`" + ` and ` + "`" + `UNMAPPED` + "`" + `."
+  mappingStatus: [FacetValue!]!
+  "Why mapped agreements do not fit."
+  agreementProblem: [FacetValue!]!
+}
+
+"Conditions on contracts. All that are given must hold; values within one list are alternatives, and an empty list matches nothing."
+input ContractFilter {
+  "All of these hold."
+  and: [ContractFilter!]
+  "At least one of these holds."
+  or: [ContractFilter!]
+  "This does not hold."
+  not: ContractFilter
+  "One of these node ids."
+  id: [ID!]
+  "On the Contract ID."
+  platformId: StringFilter
+  "Of one of these organizations, by node id."
+  organizationId: [ID!]
+  "In one of these currencies."
+  currency: [CurrencyCode!]
+  "Mapped, unmapped or, with both, either."
+  mappingStatus: [MappingState!]
+  "The mapped agreement has one of these problems."
+  agreementProblem: [SyncBlockerCode!]
+}
+
+"A column to sort contracts by."
+input ContractOrder {
+  "The column."
+  field: ContractOrderField!
+  "Up or down."
+  direction: SortDirection! = ASC
+}
+
+"The columns contracts can be sorted by."
+enum ContractOrderField {
+  "Contract ID."
+  CONTRACT_ID
+  "Name of the organization, alphabetically."
+  ORGANIZATION_NAME
+  "Currency."
+  CURRENCY
+  "Mapped first, then unmapped."
+  MAPPING_STATUS
+}
+
+"Why something cannot be posted. Of these, a contract's agreementProblem shows AGREEMENT_NOT_OF_COMPANY, AGREEMENT_CLOSED, CURRENCY_MISMATCH and PSA_RECORD_MISSING."
+enum SyncBlockerCode {
+  "Credentials or the Agreement Type are missing."
+  SETUP_INCOMPLETE
+  "The invoice is not valid, or not any more."
+  INVOICE_NOT_VALID
+  "The organization is not mapped to a company."
+  ORGANIZATION_UNMAPPED
+  "The organization is excluded from sync."
+  ORGANIZATION_EXCLUDED
+  "The offer is not mapped to a product."
+  PRODUCT_UNMAPPED
+  "Several organizations share the company, so an agreement must be chosen by hand."
+  AGREEMENT_REQUIRED
+  "The agreement belongs to another company, as after a re-mapping of the organization."
+  AGREEMENT_NOT_OF_COMPANY
+  "The agreement is cancelled or has ended."
+  AGREEMENT_CLOSED
+  "ConnectWise no longer has the record."
+  PSA_RECORD_MISSING
+  "The charge ends before it starts."
+  DATE_RANGE_INVALID
+  "The currencies differ."
+  CURRENCY_MISMATCH
+}
+
 "How current a ConnectWise record is."
 enum PsaFreshness {
   "Read from ConnectWise for this request or moments ago."
@@ -2093,6 +3397,13 @@ type PsaCompany implements Node {
     "Cursor of the row before the page."
     after: String
   ): OrganizationConnection!
+  "All its agreements as last mirrored, closed ones included, by name; psaAgreements(companyId:) offers the open ones."
+  agreements(
+    "Rows from the start, or after ` + "`" + `after` + "`" + `: 1–1000."
+    first: Int
+    "Cursor of the row before the page."
+    after: String
+  ): PsaAgreementConnection!
 }
 
 "Conditions on ConnectWise companies. All that are given must hold."
@@ -2123,6 +3434,118 @@ type PsaCompanyEdge {
   node: PsaCompany!
 }
 
+"A product of the ConnectWise catalog."
+type PsaProduct implements Node {
+  "Node id."
+  id: ID!
+  "ConnectWise record number."
+  recordId: Int!
+  "` + "`" + `PSA Product ID` + "`" + `."
+  identifier: String!
+  "` + "`" + `PSA Product Name` + "`" + `."
+  description: String!
+  "Its category."
+  category: String
+  "Its price in the catalog."
+  price: Decimal
+  "Its cost in the catalog."
+  cost: Decimal
+  "True when it is no longer sold."
+  inactive: Boolean!
+  "True when ConnectWise no longer has it."
+  deleted: Boolean!
+  "Whether ConnectWise was read for this answer."
+  freshness: PsaFreshness!
+  "When it last changed in ConnectWise."
+  lastUpdated: DateTime
+}
+
+"Conditions on catalog products. All that are given must hold."
+input PsaProductFilter {
+  "One of these categories."
+  category: [String!]
+  "True offers inactive and deleted products too."
+  includeInactive: Boolean
+}
+
+"A page of catalog products."
+type PsaProductConnection {
+  "The rows with their cursors."
+  edges: [PsaProductEdge!]!
+  "The rows."
+  nodes: [PsaProduct!]!
+  "Where the page stands."
+  pageInfo: PageInfo!
+  "Rows that match search and filter."
+  totalCount: Int!
+}
+
+"A catalog product in a page."
+type PsaProductEdge {
+  "For ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `."
+  cursor: String!
+  "The row."
+  node: PsaProduct!
+}
+
+"A ConnectWise agreement with a company. What crosswalk posts are its additions."
+type PsaAgreement implements Node {
+  "Node id."
+  id: ID!
+  "ConnectWise record number."
+  recordId: Int!
+  "Its name."
+  name: String!
+  "Its Agreement Type."
+  type: String
+  "The company it is with."
+  company: PsaCompany
+  "Its first day."
+  startDate: Date
+  "Its last day; null while it is open-ended."
+  endDate: Date
+  "True when it was cancelled."
+  cancelled: Boolean!
+  "True when ConnectWise no longer has it."
+  deleted: Boolean!
+  "Its currency, where ConnectWise tells it."
+  currency: CurrencyCode
+  "Whether ConnectWise was read for this answer."
+  freshness: PsaFreshness!
+  "When it last changed in ConnectWise."
+  lastUpdated: DateTime
+}
+
+"Conditions on ConnectWise agreements. All that are given must hold."
+input PsaAgreementFilter {
+  "One of these Agreement Types, by name."
+  type: [String!]
+  "In one of these currencies."
+  currency: [CurrencyCode!]
+  "True offers cancelled, ended and deleted agreements too."
+  includeClosed: Boolean
+}
+
+"A page of ConnectWise agreements."
+type PsaAgreementConnection {
+  "The rows with their cursors."
+  edges: [PsaAgreementEdge!]!
+  "The rows."
+  nodes: [PsaAgreement!]!
+  "Where the page stands."
+  pageInfo: PageInfo!
+  "Rows that match search and filter."
+  totalCount: Int!
+}
+
+"A ConnectWise agreement in a page."
+type PsaAgreementEdge {
+  "For ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `."
+  cursor: String!
+  "The row."
+  node: PsaAgreement!
+}
+
 "A ConnectWise Agreement Type. Agreements that crosswalk creates carry the one chosen in settings."
 type PsaAgreementType {
   "Node id."
@@ -2131,6 +3554,16 @@ type PsaAgreementType {
   recordId: Int!
   "Its name."
   name: String!
+}
+
+"Totals of one tab's summary line."
+type MappingTotals {
+  "All records."
+  total: Int!
+  "Those mapped."
+  mapped: Int!
+  "Those not mapped."
+  unmapped: Int!
 }
 
 "Totals of the Organizations summary line."
@@ -2149,6 +3582,10 @@ type OrganizationTotals {
 type MappingSummary {
   "The Organizations tab."
   organizations: OrganizationTotals!
+  "The Products tab."
+  offers: MappingTotals!
+  "Contracts."
+  contracts: MappingTotals!
   "When these totals held."
   asOf: DateTime!
 }
@@ -2157,6 +3594,8 @@ type MappingSummary {
 enum JobKind {
   "Refreshes companies from ConnectWise and organizations from the Platform."
   SYNC_ORGANIZATIONS
+  "Refreshes the catalog from ConnectWise and offers from the Platform's invoices."
+  LOAD_OFFERS
 }
 
 "Where a background run stands."
@@ -2451,8 +3890,40 @@ type Mutation {
     input: SetOrganizationsExcludedInput!
   ): SetOrganizationsExcludedPayload @requiresRole(role: EDITOR)
 
-  "Refreshes companies from ConnectWise and organizations of the last 12 months' valid invoices from the Platform, in the background. While such a run is under way, returns that one."
+  "Saves a row of the Products tab. A row that already holds exactly the input succeeds, whatever expectedRevision says."
+  mapOffer(
+    "The row to save."
+    input: MapOfferInput!
+  ): MapOfferPayload @requiresRole(role: EDITOR)
+  "Saves many rows of the Products tab, at most 1,000."
+  mapOffers(
+    "The rows to save."
+    input: MapOffersInput!
+  ): MapOffersPayload @requiresRole(role: EDITOR)
+  "Removes an offer's product. The row and its synced lines stay."
+  unmapOffer(
+    "The row to unmap."
+    input: UnmapOfferInput!
+  ): UnmapOfferPayload @requiresRole(role: EDITOR)
+
+  "Maps a contract to an agreement of the company that its organization is mapped to. The agreement must be open and in the contract's currency."
+  mapContract(
+    "The contract to save."
+    input: MapContractInput!
+  ): MapContractPayload @requiresRole(role: EDITOR)
+  "Removes a contract's agreement."
+  unmapContract(
+    "The contract to unmap."
+    input: UnmapContractInput!
+  ): UnmapContractPayload @requiresRole(role: EDITOR)
+
+  "Refreshes companies and agreements from ConnectWise, and organizations and contracts of the last 12 months' valid invoices from the Platform, in the background. While such a run is under way, returns that one."
   syncOrganizations: JobPayload @requiresRole(role: OPERATOR)
+  "Refreshes the product catalog from ConnectWise and the offers on the Platform's valid invoices of a rolling window, in the background. Earlier offers and their mappings stay. While such a run is under way, returns that one."
+  loadOffers(
+    "The window."
+    input: LoadOffersInput!
+  ): JobPayload @requiresRole(role: OPERATOR)
   "Stops a background run between two of its steps. What it did stays."
   cancelJob(
     "The job's node id."
@@ -2539,6 +4010,98 @@ type SetOrganizationsExcludedPayload {
   organizations: [Organization!]!
   "What was refused, by item; empty on success."
   userErrors: [UserError!]!
+}
+
+"A row of the Products tab to save."
+input MapOfferInput {
+  "The offer, by node id."
+  offerId: ID!
+  "The product, by node id. Many offers may share one."
+  psaProductId: ID!
+  "The revision the row had when it was read; the change is refused with CONFLICT if it has grown since."
+  expectedRevision: Int
+}
+
+"What became of mapOffer."
+type MapOfferPayload {
+  "The offer as it is now; null when there is none."
+  offer: Offer
+  "What was refused; empty on success."
+  userErrors: [UserError!]!
+}
+
+"Rows of the Products tab to save."
+input MapOffersInput {
+  "At most 1,000."
+  mappings: [MapOfferInput!]!
+}
+
+"What became of mapOffers."
+type MapOffersPayload {
+  "The offers that hold what was asked, in the order of the input."
+  offers: [Offer!]!
+  "What was refused, by item; empty on success."
+  userErrors: [UserError!]!
+}
+
+"A row of the Products tab to unmap."
+input UnmapOfferInput {
+  "The offer, by node id."
+  offerId: ID!
+  "The revision the row had when it was read; the change is refused with CONFLICT if it has grown since."
+  expectedRevision: Int
+}
+
+"What became of unmapOffer."
+type UnmapOfferPayload {
+  "The offer as it is now; null when there is none."
+  offer: Offer
+  "What was refused; empty on success."
+  userErrors: [UserError!]!
+}
+
+"A contract to map."
+input MapContractInput {
+  "The contract, by node id."
+  contractId: ID!
+  "The agreement, by node id."
+  psaAgreementId: ID!
+  "The revision the row had when it was read; the change is refused with CONFLICT if it has grown since."
+  expectedRevision: Int
+}
+
+"What became of mapContract."
+type MapContractPayload {
+  "The contract as it is now; null when there is none."
+  contract: Contract
+  "Unsynced invoice lines that the change reaches."
+  affectedLineCount: Int!
+  "What was refused; empty on success."
+  userErrors: [UserError!]!
+}
+
+"A contract to unmap."
+input UnmapContractInput {
+  "The contract, by node id."
+  contractId: ID!
+  "The revision the row had when it was read; the change is refused with CONFLICT if it has grown since."
+  expectedRevision: Int
+}
+
+"What became of unmapContract."
+type UnmapContractPayload {
+  "The contract as it is now; null when there is none."
+  contract: Contract
+  "Unsynced invoice lines that the change reaches."
+  affectedLineCount: Int!
+  "What was refused; empty on success."
+  userErrors: [UserError!]!
+}
+
+"Which offers to load."
+input LoadOffersInput {
+  "How far the window reaches back from today, by invoice date: 1 to 12 months."
+  months: Int!
 }
 
 "What became of a request for a background run."
@@ -2672,6 +4235,80 @@ func childFields_ConnectWiseConnection(ctx context.Context, ec *executionContext
 		return fieldContext_ConnectWiseConnection_lastError(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ConnectWiseConnection", field.Name)
+}
+
+func childFields_Contract(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return fieldContext_Contract_id(ctx, ec, field)
+	case "platformId":
+		return fieldContext_Contract_platformId(ctx, ec, field)
+	case "organization":
+		return fieldContext_Contract_organization(ctx, ec, field)
+	case "currency":
+		return fieldContext_Contract_currency(ctx, ec, field)
+	case "billingCycleDay":
+		return fieldContext_Contract_billingCycleDay(ctx, ec, field)
+	case "contractType":
+		return fieldContext_Contract_contractType(ctx, ec, field)
+	case "psaAgreement":
+		return fieldContext_Contract_psaAgreement(ctx, ec, field)
+	case "agreementRequired":
+		return fieldContext_Contract_agreementRequired(ctx, ec, field)
+	case "agreementProblem":
+		return fieldContext_Contract_agreementProblem(ctx, ec, field)
+	case "mappingStatus":
+		return fieldContext_Contract_mappingStatus(ctx, ec, field)
+	case "mappingStatusMessage":
+		return fieldContext_Contract_mappingStatusMessage(ctx, ec, field)
+	case "revision":
+		return fieldContext_Contract_revision(ctx, ec, field)
+	case "mappedAt":
+		return fieldContext_Contract_mappedAt(ctx, ec, field)
+	case "mappedBy":
+		return fieldContext_Contract_mappedBy(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Contract", field.Name)
+}
+
+func childFields_ContractConnection(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return fieldContext_ContractConnection_edges(ctx, ec, field)
+	case "nodes":
+		return fieldContext_ContractConnection_nodes(ctx, ec, field)
+	case "pageInfo":
+		return fieldContext_ContractConnection_pageInfo(ctx, ec, field)
+	case "totalCount":
+		return fieldContext_ContractConnection_totalCount(ctx, ec, field)
+	case "range":
+		return fieldContext_ContractConnection_range(ctx, ec, field)
+	case "facets":
+		return fieldContext_ContractConnection_facets(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ContractConnection", field.Name)
+}
+
+func childFields_ContractEdge(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return fieldContext_ContractEdge_cursor(ctx, ec, field)
+	case "node":
+		return fieldContext_ContractEdge_node(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ContractEdge", field.Name)
+}
+
+func childFields_ContractFacets(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "currency":
+		return fieldContext_ContractFacets_currency(ctx, ec, field)
+	case "mappingStatus":
+		return fieldContext_ContractFacets_mappingStatus(ctx, ec, field)
+	case "agreementProblem":
+		return fieldContext_ContractFacets_agreementProblem(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ContractFacets", field.Name)
 }
 
 func childFields_DictionaryEntry(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -2836,6 +4473,38 @@ func childFields_LogSummary(ctx context.Context, ec *executionContext, field gra
 	return nil, fmt.Errorf("no field named %q was found under type LogSummary", field.Name)
 }
 
+func childFields_MapContractPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "contract":
+		return fieldContext_MapContractPayload_contract(ctx, ec, field)
+	case "affectedLineCount":
+		return fieldContext_MapContractPayload_affectedLineCount(ctx, ec, field)
+	case "userErrors":
+		return fieldContext_MapContractPayload_userErrors(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MapContractPayload", field.Name)
+}
+
+func childFields_MapOfferPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "offer":
+		return fieldContext_MapOfferPayload_offer(ctx, ec, field)
+	case "userErrors":
+		return fieldContext_MapOfferPayload_userErrors(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MapOfferPayload", field.Name)
+}
+
+func childFields_MapOffersPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "offers":
+		return fieldContext_MapOffersPayload_offers(ctx, ec, field)
+	case "userErrors":
+		return fieldContext_MapOffersPayload_userErrors(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MapOffersPayload", field.Name)
+}
+
 func childFields_MapOrganizationPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "organization":
@@ -2860,10 +4529,94 @@ func childFields_MappingSummary(ctx context.Context, ec *executionContext, field
 	switch field.Name {
 	case "organizations":
 		return fieldContext_MappingSummary_organizations(ctx, ec, field)
+	case "offers":
+		return fieldContext_MappingSummary_offers(ctx, ec, field)
+	case "contracts":
+		return fieldContext_MappingSummary_contracts(ctx, ec, field)
 	case "asOf":
 		return fieldContext_MappingSummary_asOf(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type MappingSummary", field.Name)
+}
+
+func childFields_MappingTotals(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "total":
+		return fieldContext_MappingTotals_total(ctx, ec, field)
+	case "mapped":
+		return fieldContext_MappingTotals_mapped(ctx, ec, field)
+	case "unmapped":
+		return fieldContext_MappingTotals_unmapped(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MappingTotals", field.Name)
+}
+
+func childFields_Offer(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return fieldContext_Offer_id(ctx, ec, field)
+	case "platformId":
+		return fieldContext_Offer_platformId(ctx, ec, field)
+	case "name":
+		return fieldContext_Offer_name(ctx, ec, field)
+	case "externalId":
+		return fieldContext_Offer_externalId(ctx, ec, field)
+	case "vendor":
+		return fieldContext_Offer_vendor(ctx, ec, field)
+	case "isCustomInvoiceOffer":
+		return fieldContext_Offer_isCustomInvoiceOffer(ctx, ec, field)
+	case "psaProduct":
+		return fieldContext_Offer_psaProduct(ctx, ec, field)
+	case "mappingStatus":
+		return fieldContext_Offer_mappingStatus(ctx, ec, field)
+	case "mappingStatusMessage":
+		return fieldContext_Offer_mappingStatusMessage(ctx, ec, field)
+	case "revision":
+		return fieldContext_Offer_revision(ctx, ec, field)
+	case "mappedAt":
+		return fieldContext_Offer_mappedAt(ctx, ec, field)
+	case "mappedBy":
+		return fieldContext_Offer_mappedBy(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Offer", field.Name)
+}
+
+func childFields_OfferConnection(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return fieldContext_OfferConnection_edges(ctx, ec, field)
+	case "nodes":
+		return fieldContext_OfferConnection_nodes(ctx, ec, field)
+	case "pageInfo":
+		return fieldContext_OfferConnection_pageInfo(ctx, ec, field)
+	case "totalCount":
+		return fieldContext_OfferConnection_totalCount(ctx, ec, field)
+	case "range":
+		return fieldContext_OfferConnection_range(ctx, ec, field)
+	case "facets":
+		return fieldContext_OfferConnection_facets(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OfferConnection", field.Name)
+}
+
+func childFields_OfferEdge(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return fieldContext_OfferEdge_cursor(ctx, ec, field)
+	case "node":
+		return fieldContext_OfferEdge_node(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OfferEdge", field.Name)
+}
+
+func childFields_OfferFacets(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "vendor":
+		return fieldContext_OfferFacets_vendor(ctx, ec, field)
+	case "mappingStatus":
+		return fieldContext_OfferFacets_mappingStatus(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OfferFacets", field.Name)
 }
 
 func childFields_Organization(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -2892,6 +4645,8 @@ func childFields_Organization(ctx context.Context, ec *executionContext, field g
 		return fieldContext_Organization_mappedAt(ctx, ec, field)
 	case "mappedBy":
 		return fieldContext_Organization_mappedBy(ctx, ec, field)
+	case "contracts":
+		return fieldContext_Organization_contracts(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Organization", field.Name)
 }
@@ -2976,6 +4731,60 @@ func childFields_PageRange(ctx context.Context, ec *executionContext, field grap
 	return nil, fmt.Errorf("no field named %q was found under type PageRange", field.Name)
 }
 
+func childFields_PsaAgreement(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return fieldContext_PsaAgreement_id(ctx, ec, field)
+	case "recordId":
+		return fieldContext_PsaAgreement_recordId(ctx, ec, field)
+	case "name":
+		return fieldContext_PsaAgreement_name(ctx, ec, field)
+	case "type":
+		return fieldContext_PsaAgreement_type(ctx, ec, field)
+	case "company":
+		return fieldContext_PsaAgreement_company(ctx, ec, field)
+	case "startDate":
+		return fieldContext_PsaAgreement_startDate(ctx, ec, field)
+	case "endDate":
+		return fieldContext_PsaAgreement_endDate(ctx, ec, field)
+	case "cancelled":
+		return fieldContext_PsaAgreement_cancelled(ctx, ec, field)
+	case "deleted":
+		return fieldContext_PsaAgreement_deleted(ctx, ec, field)
+	case "currency":
+		return fieldContext_PsaAgreement_currency(ctx, ec, field)
+	case "freshness":
+		return fieldContext_PsaAgreement_freshness(ctx, ec, field)
+	case "lastUpdated":
+		return fieldContext_PsaAgreement_lastUpdated(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PsaAgreement", field.Name)
+}
+
+func childFields_PsaAgreementConnection(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return fieldContext_PsaAgreementConnection_edges(ctx, ec, field)
+	case "nodes":
+		return fieldContext_PsaAgreementConnection_nodes(ctx, ec, field)
+	case "pageInfo":
+		return fieldContext_PsaAgreementConnection_pageInfo(ctx, ec, field)
+	case "totalCount":
+		return fieldContext_PsaAgreementConnection_totalCount(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PsaAgreementConnection", field.Name)
+}
+
+func childFields_PsaAgreementEdge(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return fieldContext_PsaAgreementEdge_cursor(ctx, ec, field)
+	case "node":
+		return fieldContext_PsaAgreementEdge_node(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PsaAgreementEdge", field.Name)
+}
+
 func childFields_PsaAgreementType(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -3010,6 +4819,8 @@ func childFields_PsaCompany(ctx context.Context, ec *executionContext, field gra
 		return fieldContext_PsaCompany_lastUpdated(ctx, ec, field)
 	case "organizations":
 		return fieldContext_PsaCompany_organizations(ctx, ec, field)
+	case "agreements":
+		return fieldContext_PsaCompany_agreements(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PsaCompany", field.Name)
 }
@@ -3036,6 +4847,58 @@ func childFields_PsaCompanyEdge(ctx context.Context, ec *executionContext, field
 		return fieldContext_PsaCompanyEdge_node(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PsaCompanyEdge", field.Name)
+}
+
+func childFields_PsaProduct(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return fieldContext_PsaProduct_id(ctx, ec, field)
+	case "recordId":
+		return fieldContext_PsaProduct_recordId(ctx, ec, field)
+	case "identifier":
+		return fieldContext_PsaProduct_identifier(ctx, ec, field)
+	case "description":
+		return fieldContext_PsaProduct_description(ctx, ec, field)
+	case "category":
+		return fieldContext_PsaProduct_category(ctx, ec, field)
+	case "price":
+		return fieldContext_PsaProduct_price(ctx, ec, field)
+	case "cost":
+		return fieldContext_PsaProduct_cost(ctx, ec, field)
+	case "inactive":
+		return fieldContext_PsaProduct_inactive(ctx, ec, field)
+	case "deleted":
+		return fieldContext_PsaProduct_deleted(ctx, ec, field)
+	case "freshness":
+		return fieldContext_PsaProduct_freshness(ctx, ec, field)
+	case "lastUpdated":
+		return fieldContext_PsaProduct_lastUpdated(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PsaProduct", field.Name)
+}
+
+func childFields_PsaProductConnection(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return fieldContext_PsaProductConnection_edges(ctx, ec, field)
+	case "nodes":
+		return fieldContext_PsaProductConnection_nodes(ctx, ec, field)
+	case "pageInfo":
+		return fieldContext_PsaProductConnection_pageInfo(ctx, ec, field)
+	case "totalCount":
+		return fieldContext_PsaProductConnection_totalCount(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PsaProductConnection", field.Name)
+}
+
+func childFields_PsaProductEdge(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return fieldContext_PsaProductEdge_cursor(ctx, ec, field)
+	case "node":
+		return fieldContext_PsaProductEdge_node(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PsaProductEdge", field.Name)
 }
 
 func childFields_SaveConnectWiseCredentialsPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -3100,6 +4963,28 @@ func childFields_TestConnectWiseConnectionPayload(ctx context.Context, ec *execu
 	return nil, fmt.Errorf("no field named %q was found under type TestConnectWiseConnectionPayload", field.Name)
 }
 
+func childFields_UnmapContractPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "contract":
+		return fieldContext_UnmapContractPayload_contract(ctx, ec, field)
+	case "affectedLineCount":
+		return fieldContext_UnmapContractPayload_affectedLineCount(ctx, ec, field)
+	case "userErrors":
+		return fieldContext_UnmapContractPayload_userErrors(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UnmapContractPayload", field.Name)
+}
+
+func childFields_UnmapOfferPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "offer":
+		return fieldContext_UnmapOfferPayload_offer(ctx, ec, field)
+	case "userErrors":
+		return fieldContext_UnmapOfferPayload_userErrors(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UnmapOfferPayload", field.Name)
+}
+
 func childFields_UnmapOrganizationPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "organization":
@@ -3130,6 +5015,16 @@ func childFields_UserError(ctx context.Context, ec *executionContext, field grap
 		return fieldContext_UserError_field(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type UserError", field.Name)
+}
+
+func childFields_Vendor(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return fieldContext_Vendor_id(ctx, ec, field)
+	case "name":
+		return fieldContext_Vendor_name(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Vendor", field.Name)
 }
 
 func childFields_Viewer(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -3310,6 +5205,62 @@ func field_Mutation_cancelJob_args(ctx context.Context, ec *executionContext, ra
 	return args, nil
 }
 
+func field_Mutation_loadOffers_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.LoadOffersInput, error) {
+			return unmarshalNLoadOffersInput2crosswalkᚋgraphᚋmodelᚐLoadOffersInput(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func field_Mutation_mapContract_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.MapContractInput, error) {
+			return unmarshalNMapContractInput2crosswalkᚋgraphᚋmodelᚐMapContractInput(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func field_Mutation_mapOffer_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.MapOfferInput, error) {
+			return unmarshalNMapOfferInput2crosswalkᚋgraphᚋmodelᚐMapOfferInput(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func field_Mutation_mapOffers_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.MapOffersInput, error) {
+			return unmarshalNMapOffersInput2crosswalkᚋgraphᚋmodelᚐMapOffersInput(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func field_Mutation_mapOrganization_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -3366,6 +5317,34 @@ func field_Mutation_setOrganizationsExcluded_args(ctx context.Context, ec *execu
 	return args, nil
 }
 
+func field_Mutation_unmapContract_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.UnmapContractInput, error) {
+			return unmarshalNUnmapContractInput2crosswalkᚋgraphᚋmodelᚐUnmapContractInput(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func field_Mutation_unmapOffer_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.UnmapOfferInput, error) {
+			return unmarshalNUnmapOfferInput2crosswalkᚋgraphᚋmodelᚐUnmapOfferInput(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func field_Mutation_unmapOrganization_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -3391,6 +5370,50 @@ func field_Mutation_updateSettings_args(ctx context.Context, ec *executionContex
 		return nil, err
 	}
 	args["input"] = arg0
+	return args, nil
+}
+
+func field_Organization_contracts_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return unmarshalOInt2ᚖint(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return unmarshalOString2ᚖstring(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	return args, nil
+}
+
+func field_PsaCompany_agreements_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return unmarshalOInt2ᚖint(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return unmarshalOString2ᚖstring(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
 	return args, nil
 }
 
@@ -3427,6 +5450,76 @@ func field_Query___type_args(ctx context.Context, ec *executionContext, rawArgs 
 		return nil, err
 	}
 	args["name"] = arg0
+	return args, nil
+}
+
+func field_Query_contracts_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return unmarshalOInt2ᚖint(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return unmarshalOString2ᚖstring(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return unmarshalOInt2ᚖint(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return unmarshalOString2ᚖstring(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "offset",
+		func(ctx context.Context, v any) (*int, error) {
+			return unmarshalOInt2ᚖint(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["offset"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "search",
+		func(ctx context.Context, v any) (*string, error) {
+			return unmarshalOString2ᚖstring(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["search"] = arg5
+	arg6, err := graphql.ProcessArgField(ctx, rawArgs, "filter",
+		func(ctx context.Context, v any) (*model.ContractFilter, error) {
+			return unmarshalOContractFilter2ᚖcrosswalkᚋgraphᚋmodelᚐContractFilter(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filter"] = arg6
+	arg7, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
+		func(ctx context.Context, v any) ([]*model.ContractOrder, error) {
+			return unmarshalOContractOrder2ᚕᚖcrosswalkᚋgraphᚋmodelᚐContractOrderᚄ(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["orderBy"] = arg7
 	return args, nil
 }
 
@@ -3564,6 +5657,76 @@ func field_Query_nodes_args(ctx context.Context, ec *executionContext, rawArgs m
 	return args, nil
 }
 
+func field_Query_offers_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return unmarshalOInt2ᚖint(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return unmarshalOString2ᚖstring(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return unmarshalOInt2ᚖint(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return unmarshalOString2ᚖstring(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "offset",
+		func(ctx context.Context, v any) (*int, error) {
+			return unmarshalOInt2ᚖint(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["offset"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "search",
+		func(ctx context.Context, v any) (*string, error) {
+			return unmarshalOString2ᚖstring(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["search"] = arg5
+	arg6, err := graphql.ProcessArgField(ctx, rawArgs, "filter",
+		func(ctx context.Context, v any) (*model.OfferFilter, error) {
+			return unmarshalOOfferFilter2ᚖcrosswalkᚋgraphᚋmodelᚐOfferFilter(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filter"] = arg6
+	arg7, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
+		func(ctx context.Context, v any) ([]*model.OfferOrder, error) {
+			return unmarshalOOfferOrder2ᚕᚖcrosswalkᚋgraphᚋmodelᚐOfferOrderᚄ(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["orderBy"] = arg7
+	return args, nil
+}
+
 func field_Query_organizations_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -3634,6 +5797,52 @@ func field_Query_organizations_args(ctx context.Context, ec *executionContext, r
 	return args, nil
 }
 
+func field_Query_psaAgreements_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "companyId",
+		func(ctx context.Context, v any) (*string, error) {
+			return unmarshalOID2ᚖstring(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["companyId"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return unmarshalOInt2ᚖint(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return unmarshalOString2ᚖstring(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "search",
+		func(ctx context.Context, v any) (*string, error) {
+			return unmarshalOString2ᚖstring(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["search"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "filter",
+		func(ctx context.Context, v any) (*model.PsaAgreementFilter, error) {
+			return unmarshalOPsaAgreementFilter2ᚖcrosswalkᚋgraphᚋmodelᚐPsaAgreementFilter(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filter"] = arg4
+	return args, nil
+}
+
 func field_Query_psaCompanies_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -3664,6 +5873,44 @@ func field_Query_psaCompanies_args(ctx context.Context, ec *executionContext, ra
 	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "filter",
 		func(ctx context.Context, v any) (*model.PsaCompanyFilter, error) {
 			return unmarshalOPsaCompanyFilter2ᚖcrosswalkᚋgraphᚋmodelᚐPsaCompanyFilter(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filter"] = arg3
+	return args, nil
+}
+
+func field_Query_psaProducts_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return unmarshalOInt2ᚖint(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return unmarshalOString2ᚖstring(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "search",
+		func(ctx context.Context, v any) (*string, error) {
+			return unmarshalOString2ᚖstring(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["search"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "filter",
+		func(ctx context.Context, v any) (*model.PsaProductFilter, error) {
+			return unmarshalOPsaProductFilter2ᚖcrosswalkᚋgraphᚋmodelᚐPsaProductFilter(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -4112,6 +6359,680 @@ func _ConnectWiseConnection_lastError(ctx context.Context, ec *executionContext,
 }
 func fieldContext_ConnectWiseConnection_lastError(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("ConnectWiseConnection", field, false, false, "String")
+}
+
+func _Contract_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Contract) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Contract_id(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNID2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Contract_id(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Contract", field, false, false, "ID")
+}
+
+func _Contract_platformId(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Contract) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Contract_platformId(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PlatformID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNID2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Contract_platformId(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Contract", field, false, false, "ID")
+}
+
+func _Contract_organization(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Contract) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Contract_organization(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Contract().Organization(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Organization) graphql.Marshaler {
+			return marshalNOrganization2ᚖcrosswalkᚋgraphᚋmodelᚐOrganization(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Contract_organization(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Contract",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Organization(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Contract_currency(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Contract) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Contract_currency(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Currency, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNCurrencyCode2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Contract_currency(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Contract", field, false, false, "CurrencyCode")
+}
+
+func _Contract_billingCycleDay(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Contract) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Contract_billingCycleDay(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.BillingCycleDay, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Contract_billingCycleDay(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Contract", field, false, false, "Int")
+}
+
+func _Contract_contractType(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Contract) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Contract_contractType(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ContractType, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Contract_contractType(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Contract", field, false, false, "String")
+}
+
+func _Contract_psaAgreement(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Contract) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Contract_psaAgreement(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Contract().PsaAgreement(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PsaAgreement) graphql.Marshaler {
+			return marshalOPsaAgreement2ᚖcrosswalkᚋgraphᚋmodelᚐPsaAgreement(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Contract_psaAgreement(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Contract",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_PsaAgreement(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Contract_agreementRequired(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Contract) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Contract_agreementRequired(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.AgreementRequired, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return marshalNBoolean2bool(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Contract_agreementRequired(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Contract", field, false, false, "Boolean")
+}
+
+func _Contract_agreementProblem(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Contract) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Contract_agreementProblem(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.AgreementProblem, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.SyncBlockerCode) graphql.Marshaler {
+			return marshalOSyncBlockerCode2ᚖcrosswalkᚋgraphᚋmodelᚐSyncBlockerCode(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Contract_agreementProblem(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Contract", field, false, false, "SyncBlockerCode")
+}
+
+func _Contract_mappingStatus(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Contract) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Contract_mappingStatus(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Contract().MappingStatus(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.MappingStatus) graphql.Marshaler {
+			return marshalNMappingStatus2crosswalkᚋgraphᚋmodelᚐMappingStatus(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Contract_mappingStatus(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Contract", field, true, true, "MappingStatus")
+}
+
+func _Contract_mappingStatusMessage(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Contract) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Contract_mappingStatusMessage(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Contract().MappingStatusMessage(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Contract_mappingStatusMessage(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Contract", field, true, true, "String")
+}
+
+func _Contract_revision(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Contract) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Contract_revision(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Revision, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Contract_revision(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Contract", field, false, false, "Int")
+}
+
+func _Contract_mappedAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Contract) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Contract_mappedAt(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MappedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return marshalODateTime2ᚖtimeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Contract_mappedAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Contract", field, false, false, "DateTime")
+}
+
+func _Contract_mappedBy(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Contract) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Contract_mappedBy(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MappedBy, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Contract_mappedBy(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Contract", field, false, false, "String")
+}
+
+func _ContractConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ContractConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ContractConnection_edges(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.ContractEdge) graphql.Marshaler {
+			return marshalNContractEdge2ᚕᚖcrosswalkᚋgraphᚋmodelᚐContractEdgeᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ContractConnection_edges(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ContractConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_ContractEdge(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _ContractConnection_nodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ContractConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ContractConnection_nodes(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.Contract) graphql.Marshaler {
+			return marshalNContract2ᚕᚖcrosswalkᚋgraphᚋmodelᚐContractᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ContractConnection_nodes(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ContractConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Contract(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _ContractConnection_pageInfo(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ContractConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ContractConnection_pageInfo(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PageInfo) graphql.Marshaler {
+			return marshalNPageInfo2ᚖcrosswalkᚋgraphᚋmodelᚐPageInfo(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ContractConnection_pageInfo(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ContractConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_PageInfo(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _ContractConnection_totalCount(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ContractConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ContractConnection_totalCount(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ContractConnection_totalCount(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ContractConnection", field, false, false, "Int")
+}
+
+func _ContractConnection_range(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ContractConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ContractConnection_range(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Range, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PageRange) graphql.Marshaler {
+			return marshalOPageRange2ᚖcrosswalkᚋgraphᚋmodelᚐPageRange(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_ContractConnection_range(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ContractConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_PageRange(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _ContractConnection_facets(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ContractConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ContractConnection_facets(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Facets, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ContractFacets) graphql.Marshaler {
+			return marshalNContractFacets2ᚖcrosswalkᚋgraphᚋmodelᚐContractFacets(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ContractConnection_facets(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ContractConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_ContractFacets(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _ContractEdge_cursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ContractEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ContractEdge_cursor(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ContractEdge_cursor(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ContractEdge", field, false, false, "String")
+}
+
+func _ContractEdge_node(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ContractEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ContractEdge_node(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Contract) graphql.Marshaler {
+			return marshalNContract2ᚖcrosswalkᚋgraphᚋmodelᚐContract(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ContractEdge_node(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ContractEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Contract(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _ContractFacets_currency(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ContractFacets) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ContractFacets_currency(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Currency, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.FacetValue) graphql.Marshaler {
+			return marshalNFacetValue2ᚕᚖcrosswalkᚋgraphᚋmodelᚐFacetValueᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ContractFacets_currency(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ContractFacets",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_FacetValue(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _ContractFacets_mappingStatus(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ContractFacets) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ContractFacets_mappingStatus(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MappingStatus, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.FacetValue) graphql.Marshaler {
+			return marshalNFacetValue2ᚕᚖcrosswalkᚋgraphᚋmodelᚐFacetValueᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ContractFacets_mappingStatus(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ContractFacets",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_FacetValue(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _ContractFacets_agreementProblem(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ContractFacets) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ContractFacets_agreementProblem(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.AgreementProblem, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.FacetValue) graphql.Marshaler {
+			return marshalNFacetValue2ᚕᚖcrosswalkᚋgraphᚋmodelᚐFacetValueᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ContractFacets_agreementProblem(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ContractFacets",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_FacetValue(ctx, ec, field)
+		},
+	}
+	return fc, nil
 }
 
 func _DictionaryEntry_platform(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.DictionaryEntry) (ret graphql.Marshaler) {
@@ -5425,6 +8346,221 @@ func fieldContext_LogSummary_lastUpdate(_ context.Context, ec *executionContext,
 	return graphql.NewScalarFieldContext("LogSummary", field, false, false, "DateTime")
 }
 
+func _MapContractPayload_contract(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MapContractPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_MapContractPayload_contract(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Contract, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Contract) graphql.Marshaler {
+			return marshalOContract2ᚖcrosswalkᚋgraphᚋmodelᚐContract(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_MapContractPayload_contract(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "MapContractPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Contract(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _MapContractPayload_affectedLineCount(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MapContractPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_MapContractPayload_affectedLineCount(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.AffectedLineCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_MapContractPayload_affectedLineCount(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("MapContractPayload", field, false, false, "Int")
+}
+
+func _MapContractPayload_userErrors(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MapContractPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_MapContractPayload_userErrors(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.UserError) graphql.Marshaler {
+			return marshalNUserError2ᚕᚖcrosswalkᚋgraphᚋmodelᚐUserErrorᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_MapContractPayload_userErrors(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "MapContractPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_UserError(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _MapOfferPayload_offer(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MapOfferPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_MapOfferPayload_offer(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Offer, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Offer) graphql.Marshaler {
+			return marshalOOffer2ᚖcrosswalkᚋgraphᚋmodelᚐOffer(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_MapOfferPayload_offer(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "MapOfferPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Offer(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _MapOfferPayload_userErrors(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MapOfferPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_MapOfferPayload_userErrors(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.UserError) graphql.Marshaler {
+			return marshalNUserError2ᚕᚖcrosswalkᚋgraphᚋmodelᚐUserErrorᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_MapOfferPayload_userErrors(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "MapOfferPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_UserError(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _MapOffersPayload_offers(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MapOffersPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_MapOffersPayload_offers(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Offers, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.Offer) graphql.Marshaler {
+			return marshalNOffer2ᚕᚖcrosswalkᚋgraphᚋmodelᚐOfferᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_MapOffersPayload_offers(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "MapOffersPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Offer(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _MapOffersPayload_userErrors(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MapOffersPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_MapOffersPayload_userErrors(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.UserError) graphql.Marshaler {
+			return marshalNUserError2ᚕᚖcrosswalkᚋgraphᚋmodelᚐUserErrorᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_MapOffersPayload_userErrors(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "MapOffersPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_UserError(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
 func _MapOrganizationPayload_organization(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MapOrganizationPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -5585,6 +8721,70 @@ func fieldContext_MappingSummary_organizations(_ context.Context, ec *executionC
 	return fc, nil
 }
 
+func _MappingSummary_offers(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MappingSummary) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_MappingSummary_offers(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Offers, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.MappingTotals) graphql.Marshaler {
+			return marshalNMappingTotals2ᚖcrosswalkᚋgraphᚋmodelᚐMappingTotals(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_MappingSummary_offers(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "MappingSummary",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_MappingTotals(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _MappingSummary_contracts(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MappingSummary) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_MappingSummary_contracts(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Contracts, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.MappingTotals) graphql.Marshaler {
+			return marshalNMappingTotals2ᚖcrosswalkᚋgraphᚋmodelᚐMappingTotals(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_MappingSummary_contracts(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "MappingSummary",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_MappingTotals(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
 func _MappingSummary_asOf(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MappingSummary) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -5606,6 +8806,75 @@ func _MappingSummary_asOf(ctx context.Context, ec *executionContext, field graph
 }
 func fieldContext_MappingSummary_asOf(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("MappingSummary", field, false, false, "DateTime")
+}
+
+func _MappingTotals_total(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MappingTotals) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_MappingTotals_total(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Total, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_MappingTotals_total(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("MappingTotals", field, false, false, "Int")
+}
+
+func _MappingTotals_mapped(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MappingTotals) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_MappingTotals_mapped(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Mapped, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_MappingTotals_mapped(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("MappingTotals", field, false, false, "Int")
+}
+
+func _MappingTotals_unmapped(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MappingTotals) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_MappingTotals_unmapped(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Unmapped, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_MappingTotals_unmapped(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("MappingTotals", field, false, false, "Int")
 }
 
 func _Mutation_mapOrganization(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
@@ -5856,6 +9125,316 @@ func fieldContext_Mutation_setOrganizationsExcluded(ctx context.Context, ec *exe
 	return fc, nil
 }
 
+func _Mutation_mapOffer(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Mutation_mapOffer(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().MapOffer(ctx, fc.Args["input"].(model.MapOfferInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				role, err := unmarshalNRole2crosswalkᚋgraphᚋmodelᚐRole(ctx, ec, "EDITOR")
+				if err != nil {
+					var zeroVal *model.MapOfferPayload
+					return zeroVal, err
+				}
+				if ec.Directives.RequiresRole == nil {
+					var zeroVal *model.MapOfferPayload
+					return zeroVal, errors.New("directive requiresRole is not implemented")
+				}
+				return ec.Directives.RequiresRole(ctx, nil, directive0, role)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *model.MapOfferPayload) graphql.Marshaler {
+			return marshalOMapOfferPayload2ᚖcrosswalkᚋgraphᚋmodelᚐMapOfferPayload(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Mutation_mapOffer(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_MapOfferPayload(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Mutation_mapOffer_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _Mutation_mapOffers(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Mutation_mapOffers(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().MapOffers(ctx, fc.Args["input"].(model.MapOffersInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				role, err := unmarshalNRole2crosswalkᚋgraphᚋmodelᚐRole(ctx, ec, "EDITOR")
+				if err != nil {
+					var zeroVal *model.MapOffersPayload
+					return zeroVal, err
+				}
+				if ec.Directives.RequiresRole == nil {
+					var zeroVal *model.MapOffersPayload
+					return zeroVal, errors.New("directive requiresRole is not implemented")
+				}
+				return ec.Directives.RequiresRole(ctx, nil, directive0, role)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *model.MapOffersPayload) graphql.Marshaler {
+			return marshalOMapOffersPayload2ᚖcrosswalkᚋgraphᚋmodelᚐMapOffersPayload(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Mutation_mapOffers(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_MapOffersPayload(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Mutation_mapOffers_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _Mutation_unmapOffer(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Mutation_unmapOffer(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().UnmapOffer(ctx, fc.Args["input"].(model.UnmapOfferInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				role, err := unmarshalNRole2crosswalkᚋgraphᚋmodelᚐRole(ctx, ec, "EDITOR")
+				if err != nil {
+					var zeroVal *model.UnmapOfferPayload
+					return zeroVal, err
+				}
+				if ec.Directives.RequiresRole == nil {
+					var zeroVal *model.UnmapOfferPayload
+					return zeroVal, errors.New("directive requiresRole is not implemented")
+				}
+				return ec.Directives.RequiresRole(ctx, nil, directive0, role)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *model.UnmapOfferPayload) graphql.Marshaler {
+			return marshalOUnmapOfferPayload2ᚖcrosswalkᚋgraphᚋmodelᚐUnmapOfferPayload(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Mutation_unmapOffer(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_UnmapOfferPayload(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Mutation_unmapOffer_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _Mutation_mapContract(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Mutation_mapContract(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().MapContract(ctx, fc.Args["input"].(model.MapContractInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				role, err := unmarshalNRole2crosswalkᚋgraphᚋmodelᚐRole(ctx, ec, "EDITOR")
+				if err != nil {
+					var zeroVal *model.MapContractPayload
+					return zeroVal, err
+				}
+				if ec.Directives.RequiresRole == nil {
+					var zeroVal *model.MapContractPayload
+					return zeroVal, errors.New("directive requiresRole is not implemented")
+				}
+				return ec.Directives.RequiresRole(ctx, nil, directive0, role)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *model.MapContractPayload) graphql.Marshaler {
+			return marshalOMapContractPayload2ᚖcrosswalkᚋgraphᚋmodelᚐMapContractPayload(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Mutation_mapContract(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_MapContractPayload(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Mutation_mapContract_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _Mutation_unmapContract(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Mutation_unmapContract(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().UnmapContract(ctx, fc.Args["input"].(model.UnmapContractInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				role, err := unmarshalNRole2crosswalkᚋgraphᚋmodelᚐRole(ctx, ec, "EDITOR")
+				if err != nil {
+					var zeroVal *model.UnmapContractPayload
+					return zeroVal, err
+				}
+				if ec.Directives.RequiresRole == nil {
+					var zeroVal *model.UnmapContractPayload
+					return zeroVal, errors.New("directive requiresRole is not implemented")
+				}
+				return ec.Directives.RequiresRole(ctx, nil, directive0, role)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *model.UnmapContractPayload) graphql.Marshaler {
+			return marshalOUnmapContractPayload2ᚖcrosswalkᚋgraphᚋmodelᚐUnmapContractPayload(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Mutation_unmapContract(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_UnmapContractPayload(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Mutation_unmapContract_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func _Mutation_syncOrganizations(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -5902,6 +9481,68 @@ func fieldContext_Mutation_syncOrganizations(_ context.Context, ec *executionCon
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return childFields_JobPayload(ctx, ec, field)
 		},
+	}
+	return fc, nil
+}
+
+func _Mutation_loadOffers(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Mutation_loadOffers(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().LoadOffers(ctx, fc.Args["input"].(model.LoadOffersInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				role, err := unmarshalNRole2crosswalkᚋgraphᚋmodelᚐRole(ctx, ec, "OPERATOR")
+				if err != nil {
+					var zeroVal *model.JobPayload
+					return zeroVal, err
+				}
+				if ec.Directives.RequiresRole == nil {
+					var zeroVal *model.JobPayload
+					return zeroVal, errors.New("directive requiresRole is not implemented")
+				}
+				return ec.Directives.RequiresRole(ctx, nil, directive0, role)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *model.JobPayload) graphql.Marshaler {
+			return marshalOJobPayload2ᚖcrosswalkᚋgraphᚋmodelᚐJobPayload(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Mutation_loadOffers(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_JobPayload(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Mutation_loadOffers_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
 	}
 	return fc, nil
 }
@@ -6138,6 +9779,602 @@ func fieldContext_Mutation_updateSettings(ctx context.Context, ec *executionCont
 	if fc.Args, err = field_Mutation_updateSettings_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
+	}
+	return fc, nil
+}
+
+func _Offer_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Offer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Offer_id(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNID2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Offer_id(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Offer", field, false, false, "ID")
+}
+
+func _Offer_platformId(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Offer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Offer_platformId(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PlatformID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNID2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Offer_platformId(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Offer", field, false, false, "ID")
+}
+
+func _Offer_name(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Offer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Offer_name(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Offer_name(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Offer", field, false, false, "String")
+}
+
+func _Offer_externalId(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Offer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Offer_externalId(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExternalID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Offer_externalId(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Offer", field, false, false, "String")
+}
+
+func _Offer_vendor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Offer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Offer_vendor(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Vendor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Vendor) graphql.Marshaler {
+			return marshalNVendor2ᚖcrosswalkᚋgraphᚋmodelᚐVendor(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Offer_vendor(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Offer",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Vendor(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Offer_isCustomInvoiceOffer(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Offer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Offer_isCustomInvoiceOffer(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.IsCustomInvoiceOffer, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return marshalNBoolean2bool(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Offer_isCustomInvoiceOffer(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Offer", field, false, false, "Boolean")
+}
+
+func _Offer_psaProduct(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Offer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Offer_psaProduct(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Offer().PsaProduct(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PsaProduct) graphql.Marshaler {
+			return marshalOPsaProduct2ᚖcrosswalkᚋgraphᚋmodelᚐPsaProduct(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Offer_psaProduct(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Offer",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_PsaProduct(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Offer_mappingStatus(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Offer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Offer_mappingStatus(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Offer().MappingStatus(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.MappingStatus) graphql.Marshaler {
+			return marshalNMappingStatus2crosswalkᚋgraphᚋmodelᚐMappingStatus(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Offer_mappingStatus(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Offer", field, true, true, "MappingStatus")
+}
+
+func _Offer_mappingStatusMessage(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Offer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Offer_mappingStatusMessage(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Offer().MappingStatusMessage(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Offer_mappingStatusMessage(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Offer", field, true, true, "String")
+}
+
+func _Offer_revision(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Offer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Offer_revision(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Revision, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Offer_revision(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Offer", field, false, false, "Int")
+}
+
+func _Offer_mappedAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Offer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Offer_mappedAt(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MappedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return marshalODateTime2ᚖtimeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Offer_mappedAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Offer", field, false, false, "DateTime")
+}
+
+func _Offer_mappedBy(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Offer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Offer_mappedBy(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MappedBy, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Offer_mappedBy(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Offer", field, false, false, "String")
+}
+
+func _OfferConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.OfferConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_OfferConnection_edges(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.OfferEdge) graphql.Marshaler {
+			return marshalNOfferEdge2ᚕᚖcrosswalkᚋgraphᚋmodelᚐOfferEdgeᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_OfferConnection_edges(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OfferConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_OfferEdge(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _OfferConnection_nodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.OfferConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_OfferConnection_nodes(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.Offer) graphql.Marshaler {
+			return marshalNOffer2ᚕᚖcrosswalkᚋgraphᚋmodelᚐOfferᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_OfferConnection_nodes(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OfferConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Offer(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _OfferConnection_pageInfo(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.OfferConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_OfferConnection_pageInfo(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PageInfo) graphql.Marshaler {
+			return marshalNPageInfo2ᚖcrosswalkᚋgraphᚋmodelᚐPageInfo(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_OfferConnection_pageInfo(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OfferConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_PageInfo(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _OfferConnection_totalCount(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.OfferConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_OfferConnection_totalCount(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_OfferConnection_totalCount(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OfferConnection", field, false, false, "Int")
+}
+
+func _OfferConnection_range(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.OfferConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_OfferConnection_range(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Range, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PageRange) graphql.Marshaler {
+			return marshalOPageRange2ᚖcrosswalkᚋgraphᚋmodelᚐPageRange(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_OfferConnection_range(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OfferConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_PageRange(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _OfferConnection_facets(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.OfferConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_OfferConnection_facets(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Facets, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.OfferFacets) graphql.Marshaler {
+			return marshalNOfferFacets2ᚖcrosswalkᚋgraphᚋmodelᚐOfferFacets(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_OfferConnection_facets(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OfferConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_OfferFacets(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _OfferEdge_cursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.OfferEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_OfferEdge_cursor(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_OfferEdge_cursor(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OfferEdge", field, false, false, "String")
+}
+
+func _OfferEdge_node(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.OfferEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_OfferEdge_node(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Offer) graphql.Marshaler {
+			return marshalNOffer2ᚖcrosswalkᚋgraphᚋmodelᚐOffer(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_OfferEdge_node(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OfferEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Offer(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _OfferFacets_vendor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.OfferFacets) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_OfferFacets_vendor(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Vendor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.FacetValue) graphql.Marshaler {
+			return marshalNFacetValue2ᚕᚖcrosswalkᚋgraphᚋmodelᚐFacetValueᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_OfferFacets_vendor(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OfferFacets",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_FacetValue(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _OfferFacets_mappingStatus(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.OfferFacets) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_OfferFacets_mappingStatus(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MappingStatus, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.FacetValue) graphql.Marshaler {
+			return marshalNFacetValue2ᚕᚖcrosswalkᚋgraphᚋmodelᚐFacetValueᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_OfferFacets_mappingStatus(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OfferFacets",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_FacetValue(ctx, ec, field)
+		},
 	}
 	return fc, nil
 }
@@ -6425,6 +10662,50 @@ func _Organization_mappedBy(ctx context.Context, ec *executionContext, field gra
 }
 func fieldContext_Organization_mappedBy(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Organization", field, false, false, "String")
+}
+
+func _Organization_contracts(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Organization) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Organization_contracts(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Organization().Contracts(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ContractConnection) graphql.Marshaler {
+			return marshalNContractConnection2ᚖcrosswalkᚋgraphᚋmodelᚐContractConnection(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Organization_contracts(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Organization",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_ContractConnection(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Organization_contracts_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
 }
 
 func _OrganizationConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.OrganizationConnection) (ret graphql.Marshaler) {
@@ -7023,6 +11304,465 @@ func fieldContext_PageRange_to(_ context.Context, ec *executionContext, field gr
 	return graphql.NewScalarFieldContext("PageRange", field, false, false, "Int")
 }
 
+func _PsaAgreement_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaAgreement) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaAgreement_id(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNID2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PsaAgreement_id(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PsaAgreement", field, false, false, "ID")
+}
+
+func _PsaAgreement_recordId(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaAgreement) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaAgreement_recordId(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RecordID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PsaAgreement_recordId(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PsaAgreement", field, false, false, "Int")
+}
+
+func _PsaAgreement_name(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaAgreement) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaAgreement_name(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PsaAgreement_name(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PsaAgreement", field, false, false, "String")
+}
+
+func _PsaAgreement_type(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaAgreement) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaAgreement_type(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Type, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_PsaAgreement_type(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PsaAgreement", field, false, false, "String")
+}
+
+func _PsaAgreement_company(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaAgreement) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaAgreement_company(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.PsaAgreement().Company(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PsaCompany) graphql.Marshaler {
+			return marshalOPsaCompany2ᚖcrosswalkᚋgraphᚋmodelᚐPsaCompany(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_PsaAgreement_company(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PsaAgreement",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_PsaCompany(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _PsaAgreement_startDate(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaAgreement) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaAgreement_startDate(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.StartDate, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *civil.Date) graphql.Marshaler {
+			return marshalODate2ᚖcrosswalkᚋinternalᚋcivilᚐDate(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_PsaAgreement_startDate(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PsaAgreement", field, false, false, "Date")
+}
+
+func _PsaAgreement_endDate(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaAgreement) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaAgreement_endDate(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EndDate, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *civil.Date) graphql.Marshaler {
+			return marshalODate2ᚖcrosswalkᚋinternalᚋcivilᚐDate(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_PsaAgreement_endDate(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PsaAgreement", field, false, false, "Date")
+}
+
+func _PsaAgreement_cancelled(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaAgreement) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaAgreement_cancelled(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cancelled, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return marshalNBoolean2bool(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PsaAgreement_cancelled(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PsaAgreement", field, false, false, "Boolean")
+}
+
+func _PsaAgreement_deleted(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaAgreement) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaAgreement_deleted(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Deleted, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return marshalNBoolean2bool(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PsaAgreement_deleted(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PsaAgreement", field, false, false, "Boolean")
+}
+
+func _PsaAgreement_currency(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaAgreement) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaAgreement_currency(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Currency, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return marshalOCurrencyCode2ᚖstring(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_PsaAgreement_currency(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PsaAgreement", field, false, false, "CurrencyCode")
+}
+
+func _PsaAgreement_freshness(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaAgreement) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaAgreement_freshness(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Freshness, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.PsaFreshness) graphql.Marshaler {
+			return marshalNPsaFreshness2crosswalkᚋgraphᚋmodelᚐPsaFreshness(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PsaAgreement_freshness(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PsaAgreement", field, false, false, "PsaFreshness")
+}
+
+func _PsaAgreement_lastUpdated(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaAgreement) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaAgreement_lastUpdated(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.LastUpdated, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return marshalODateTime2ᚖtimeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_PsaAgreement_lastUpdated(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PsaAgreement", field, false, false, "DateTime")
+}
+
+func _PsaAgreementConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaAgreementConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaAgreementConnection_edges(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.PsaAgreementEdge) graphql.Marshaler {
+			return marshalNPsaAgreementEdge2ᚕᚖcrosswalkᚋgraphᚋmodelᚐPsaAgreementEdgeᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PsaAgreementConnection_edges(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PsaAgreementConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_PsaAgreementEdge(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _PsaAgreementConnection_nodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaAgreementConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaAgreementConnection_nodes(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.PsaAgreement) graphql.Marshaler {
+			return marshalNPsaAgreement2ᚕᚖcrosswalkᚋgraphᚋmodelᚐPsaAgreementᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PsaAgreementConnection_nodes(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PsaAgreementConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_PsaAgreement(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _PsaAgreementConnection_pageInfo(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaAgreementConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaAgreementConnection_pageInfo(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PageInfo) graphql.Marshaler {
+			return marshalNPageInfo2ᚖcrosswalkᚋgraphᚋmodelᚐPageInfo(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PsaAgreementConnection_pageInfo(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PsaAgreementConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_PageInfo(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _PsaAgreementConnection_totalCount(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaAgreementConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaAgreementConnection_totalCount(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PsaAgreementConnection_totalCount(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PsaAgreementConnection", field, false, false, "Int")
+}
+
+func _PsaAgreementEdge_cursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaAgreementEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaAgreementEdge_cursor(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PsaAgreementEdge_cursor(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PsaAgreementEdge", field, false, false, "String")
+}
+
+func _PsaAgreementEdge_node(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaAgreementEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaAgreementEdge_node(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PsaAgreement) graphql.Marshaler {
+			return marshalNPsaAgreement2ᚖcrosswalkᚋgraphᚋmodelᚐPsaAgreement(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PsaAgreementEdge_node(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PsaAgreementEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_PsaAgreement(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
 func _PsaAgreementType_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaAgreementType) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -7343,6 +12083,50 @@ func fieldContext_PsaCompany_organizations(ctx context.Context, ec *executionCon
 	return fc, nil
 }
 
+func _PsaCompany_agreements(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaCompany) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaCompany_agreements(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.PsaCompany().Agreements(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PsaAgreementConnection) graphql.Marshaler {
+			return marshalNPsaAgreementConnection2ᚖcrosswalkᚋgraphᚋmodelᚐPsaAgreementConnection(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PsaCompany_agreements(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PsaCompany",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_PsaAgreementConnection(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_PsaCompany_agreements_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func _PsaCompanyConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaCompanyConnection) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -7517,6 +12301,433 @@ func fieldContext_PsaCompanyEdge_node(_ context.Context, ec *executionContext, f
 	return fc, nil
 }
 
+func _PsaProduct_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaProduct) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaProduct_id(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNID2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PsaProduct_id(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PsaProduct", field, false, false, "ID")
+}
+
+func _PsaProduct_recordId(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaProduct) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaProduct_recordId(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RecordID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PsaProduct_recordId(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PsaProduct", field, false, false, "Int")
+}
+
+func _PsaProduct_identifier(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaProduct) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaProduct_identifier(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Identifier, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PsaProduct_identifier(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PsaProduct", field, false, false, "String")
+}
+
+func _PsaProduct_description(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaProduct) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaProduct_description(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Description, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PsaProduct_description(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PsaProduct", field, false, false, "String")
+}
+
+func _PsaProduct_category(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaProduct) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaProduct_category(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Category, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_PsaProduct_category(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PsaProduct", field, false, false, "String")
+}
+
+func _PsaProduct_price(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaProduct) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaProduct_price(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Price, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *decimal.Decimal) graphql.Marshaler {
+			return marshalODecimal2ᚖgithubᚗcomᚋshopspringᚋdecimalᚐDecimal(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_PsaProduct_price(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PsaProduct", field, false, false, "Decimal")
+}
+
+func _PsaProduct_cost(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaProduct) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaProduct_cost(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cost, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *decimal.Decimal) graphql.Marshaler {
+			return marshalODecimal2ᚖgithubᚗcomᚋshopspringᚋdecimalᚐDecimal(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_PsaProduct_cost(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PsaProduct", field, false, false, "Decimal")
+}
+
+func _PsaProduct_inactive(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaProduct) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaProduct_inactive(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Inactive, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return marshalNBoolean2bool(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PsaProduct_inactive(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PsaProduct", field, false, false, "Boolean")
+}
+
+func _PsaProduct_deleted(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaProduct) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaProduct_deleted(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Deleted, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return marshalNBoolean2bool(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PsaProduct_deleted(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PsaProduct", field, false, false, "Boolean")
+}
+
+func _PsaProduct_freshness(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaProduct) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaProduct_freshness(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Freshness, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.PsaFreshness) graphql.Marshaler {
+			return marshalNPsaFreshness2crosswalkᚋgraphᚋmodelᚐPsaFreshness(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PsaProduct_freshness(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PsaProduct", field, false, false, "PsaFreshness")
+}
+
+func _PsaProduct_lastUpdated(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaProduct) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaProduct_lastUpdated(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.LastUpdated, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return marshalODateTime2ᚖtimeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_PsaProduct_lastUpdated(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PsaProduct", field, false, false, "DateTime")
+}
+
+func _PsaProductConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaProductConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaProductConnection_edges(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.PsaProductEdge) graphql.Marshaler {
+			return marshalNPsaProductEdge2ᚕᚖcrosswalkᚋgraphᚋmodelᚐPsaProductEdgeᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PsaProductConnection_edges(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PsaProductConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_PsaProductEdge(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _PsaProductConnection_nodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaProductConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaProductConnection_nodes(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.PsaProduct) graphql.Marshaler {
+			return marshalNPsaProduct2ᚕᚖcrosswalkᚋgraphᚋmodelᚐPsaProductᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PsaProductConnection_nodes(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PsaProductConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_PsaProduct(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _PsaProductConnection_pageInfo(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaProductConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaProductConnection_pageInfo(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PageInfo) graphql.Marshaler {
+			return marshalNPageInfo2ᚖcrosswalkᚋgraphᚋmodelᚐPageInfo(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PsaProductConnection_pageInfo(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PsaProductConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_PageInfo(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _PsaProductConnection_totalCount(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaProductConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaProductConnection_totalCount(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PsaProductConnection_totalCount(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PsaProductConnection", field, false, false, "Int")
+}
+
+func _PsaProductEdge_cursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaProductEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaProductEdge_cursor(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PsaProductEdge_cursor(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PsaProductEdge", field, false, false, "String")
+}
+
+func _PsaProductEdge_node(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaProductEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaProductEdge_node(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PsaProduct) graphql.Marshaler {
+			return marshalNPsaProduct2ᚖcrosswalkᚋgraphᚋmodelᚐPsaProduct(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PsaProductEdge_node(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PsaProductEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_PsaProduct(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
 func _Query_node(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -7681,6 +12892,94 @@ func fieldContext_Query_organizations(ctx context.Context, ec *executionContext,
 	return fc, nil
 }
 
+func _Query_offers(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Query_offers(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().Offers(ctx, fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string), fc.Args["offset"].(*int), fc.Args["search"].(*string), fc.Args["filter"].(*model.OfferFilter), fc.Args["orderBy"].([]*model.OfferOrder))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.OfferConnection) graphql.Marshaler {
+			return marshalOOfferConnection2ᚖcrosswalkᚋgraphᚋmodelᚐOfferConnection(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Query_offers(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_OfferConnection(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Query_offers_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _Query_contracts(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Query_contracts(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().Contracts(ctx, fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string), fc.Args["offset"].(*int), fc.Args["search"].(*string), fc.Args["filter"].(*model.ContractFilter), fc.Args["orderBy"].([]*model.ContractOrder))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ContractConnection) graphql.Marshaler {
+			return marshalOContractConnection2ᚖcrosswalkᚋgraphᚋmodelᚐContractConnection(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Query_contracts(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_ContractConnection(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Query_contracts_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func _Query_mappingSummary(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -7751,6 +13050,94 @@ func fieldContext_Query_psaCompanies(ctx context.Context, ec *executionContext, 
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = field_Query_psaCompanies_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _Query_psaProducts(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Query_psaProducts(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().PsaProducts(ctx, fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["search"].(*string), fc.Args["filter"].(*model.PsaProductFilter))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PsaProductConnection) graphql.Marshaler {
+			return marshalOPsaProductConnection2ᚖcrosswalkᚋgraphᚋmodelᚐPsaProductConnection(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Query_psaProducts(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_PsaProductConnection(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Query_psaProducts_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _Query_psaAgreements(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Query_psaAgreements(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().PsaAgreements(ctx, fc.Args["companyId"].(*string), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["search"].(*string), fc.Args["filter"].(*model.PsaAgreementFilter))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PsaAgreementConnection) graphql.Marshaler {
+			return marshalOPsaAgreementConnection2ᚖcrosswalkᚋgraphᚋmodelᚐPsaAgreementConnection(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Query_psaAgreements(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_PsaAgreementConnection(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Query_psaAgreements_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -8583,6 +13970,157 @@ func fieldContext_TestConnectWiseConnectionPayload_userErrors(_ context.Context,
 	return fc, nil
 }
 
+func _UnmapContractPayload_contract(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.UnmapContractPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_UnmapContractPayload_contract(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Contract, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Contract) graphql.Marshaler {
+			return marshalOContract2ᚖcrosswalkᚋgraphᚋmodelᚐContract(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_UnmapContractPayload_contract(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UnmapContractPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Contract(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _UnmapContractPayload_affectedLineCount(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.UnmapContractPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_UnmapContractPayload_affectedLineCount(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.AffectedLineCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_UnmapContractPayload_affectedLineCount(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("UnmapContractPayload", field, false, false, "Int")
+}
+
+func _UnmapContractPayload_userErrors(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.UnmapContractPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_UnmapContractPayload_userErrors(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.UserError) graphql.Marshaler {
+			return marshalNUserError2ᚕᚖcrosswalkᚋgraphᚋmodelᚐUserErrorᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_UnmapContractPayload_userErrors(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UnmapContractPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_UserError(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _UnmapOfferPayload_offer(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.UnmapOfferPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_UnmapOfferPayload_offer(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Offer, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Offer) graphql.Marshaler {
+			return marshalOOffer2ᚖcrosswalkᚋgraphᚋmodelᚐOffer(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_UnmapOfferPayload_offer(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UnmapOfferPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Offer(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _UnmapOfferPayload_userErrors(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.UnmapOfferPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_UnmapOfferPayload_userErrors(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.UserError) graphql.Marshaler {
+			return marshalNUserError2ᚕᚖcrosswalkᚋgraphᚋmodelᚐUserErrorᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_UnmapOfferPayload_userErrors(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UnmapOfferPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_UserError(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
 func _UnmapOrganizationPayload_organization(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.UnmapOrganizationPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -8778,6 +14316,52 @@ func _UserError_field(ctx context.Context, ec *executionContext, field graphql.C
 }
 func fieldContext_UserError_field(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("UserError", field, false, false, "String")
+}
+
+func _Vendor_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Vendor) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Vendor_id(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNID2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Vendor_id(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Vendor", field, false, false, "ID")
+}
+
+func _Vendor_name(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Vendor) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Vendor_name(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Vendor_name(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Vendor", field, false, false, "String")
 }
 
 func _Viewer_subject(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Viewer) (ret graphql.Marshaler) {
@@ -10099,6 +15683,353 @@ func UnmarshalConnectWiseCredentialsInput(ctx context.Context, raw any) (model.C
 	return out, err
 }
 
+func unmarshalInputContractFilter(ctx context.Context, ec *executionContext, obj any) (model.ContractFilter, error) {
+	var it model.ContractFilter
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"and", "or", "not", "id", "platformId", "organizationId", "currency", "mappingStatus", "agreementProblem"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "and":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("and"))
+			data, err := unmarshalOContractFilter2ᚕᚖcrosswalkᚋgraphᚋmodelᚐContractFilterᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.And = graphql.OmittableOf(data)
+		case "or":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("or"))
+			data, err := unmarshalOContractFilter2ᚕᚖcrosswalkᚋgraphᚋmodelᚐContractFilterᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Or = graphql.OmittableOf(data)
+		case "not":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("not"))
+			data, err := unmarshalOContractFilter2ᚖcrosswalkᚋgraphᚋmodelᚐContractFilter(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Not = graphql.OmittableOf(data)
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := unmarshalOID2ᚕstringᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = graphql.OmittableOf(data)
+		case "platformId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("platformId"))
+			data, err := unmarshalOStringFilter2ᚖcrosswalkᚋgraphᚋmodelᚐStringFilter(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.PlatformID = graphql.OmittableOf(data)
+		case "organizationId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("organizationId"))
+			data, err := unmarshalOID2ᚕstringᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.OrganizationID = graphql.OmittableOf(data)
+		case "currency":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("currency"))
+			data, err := unmarshalOCurrencyCode2ᚕstringᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Currency = graphql.OmittableOf(data)
+		case "mappingStatus":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("mappingStatus"))
+			data, err := unmarshalOMappingState2ᚕcrosswalkᚋgraphᚋmodelᚐMappingStateᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.MappingStatus = graphql.OmittableOf(data)
+		case "agreementProblem":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("agreementProblem"))
+			data, err := unmarshalOSyncBlockerCode2ᚕcrosswalkᚋgraphᚋmodelᚐSyncBlockerCodeᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.AgreementProblem = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalContractFilter unmarshals raw into the ContractFilter input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalContractFilter(ctx context.Context, raw any) (model.ContractFilter, error) {
+	var out model.ContractFilter
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ContractFilter", raw, &out)
+	return out, err
+}
+
+func unmarshalInputContractOrder(ctx context.Context, ec *executionContext, obj any) (model.ContractOrder, error) {
+	var it model.ContractOrder
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["direction"]; !present {
+		asMap["direction"] = "ASC"
+	}
+
+	fieldsInOrder := [...]string{"field", "direction"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "field":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("field"))
+			data, err := unmarshalNContractOrderField2crosswalkᚋgraphᚋmodelᚐContractOrderField(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Field = data
+		case "direction":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("direction"))
+			data, err := unmarshalNSortDirection2crosswalkᚋgraphᚋmodelᚐSortDirection(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Direction = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalContractOrder unmarshals raw into the ContractOrder input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalContractOrder(ctx context.Context, raw any) (model.ContractOrder, error) {
+	var out model.ContractOrder
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ContractOrder", raw, &out)
+	return out, err
+}
+
+func unmarshalInputLoadOffersInput(ctx context.Context, ec *executionContext, obj any) (model.LoadOffersInput, error) {
+	var it model.LoadOffersInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"months"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "months":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("months"))
+			data, err := unmarshalNInt2int(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Months = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalLoadOffersInput unmarshals raw into the LoadOffersInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalLoadOffersInput(ctx context.Context, raw any) (model.LoadOffersInput, error) {
+	var out model.LoadOffersInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "LoadOffersInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputMapContractInput(ctx context.Context, ec *executionContext, obj any) (model.MapContractInput, error) {
+	var it model.MapContractInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"contractId", "psaAgreementId", "expectedRevision"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "contractId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("contractId"))
+			data, err := unmarshalNID2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ContractID = data
+		case "psaAgreementId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("psaAgreementId"))
+			data, err := unmarshalNID2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.PsaAgreementID = data
+		case "expectedRevision":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedRevision"))
+			data, err := unmarshalOInt2ᚖint(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExpectedRevision = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalMapContractInput unmarshals raw into the MapContractInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalMapContractInput(ctx context.Context, raw any) (model.MapContractInput, error) {
+	var out model.MapContractInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "MapContractInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputMapOfferInput(ctx context.Context, ec *executionContext, obj any) (model.MapOfferInput, error) {
+	var it model.MapOfferInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"offerId", "psaProductId", "expectedRevision"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "offerId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("offerId"))
+			data, err := unmarshalNID2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.OfferID = data
+		case "psaProductId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("psaProductId"))
+			data, err := unmarshalNID2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.PsaProductID = data
+		case "expectedRevision":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedRevision"))
+			data, err := unmarshalOInt2ᚖint(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExpectedRevision = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalMapOfferInput unmarshals raw into the MapOfferInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalMapOfferInput(ctx context.Context, raw any) (model.MapOfferInput, error) {
+	var out model.MapOfferInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "MapOfferInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputMapOffersInput(ctx context.Context, ec *executionContext, obj any) (model.MapOffersInput, error) {
+	var it model.MapOffersInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"mappings"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "mappings":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("mappings"))
+			data, err := unmarshalNMapOfferInput2ᚕᚖcrosswalkᚋgraphᚋmodelᚐMapOfferInputᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Mappings = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalMapOffersInput unmarshals raw into the MapOffersInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalMapOffersInput(ctx context.Context, raw any) (model.MapOffersInput, error) {
+	var out model.MapOffersInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "MapOffersInput", raw, &out)
+	return out, err
+}
+
 func unmarshalInputMapOrganizationInput(ctx context.Context, ec *executionContext, obj any) (model.MapOrganizationInput, error) {
 	var it model.MapOrganizationInput
 	if obj == nil {
@@ -10201,6 +16132,164 @@ func unmarshalInputMapOrganizationsInput(ctx context.Context, ec *executionConte
 func UnmarshalMapOrganizationsInput(ctx context.Context, raw any) (model.MapOrganizationsInput, error) {
 	var out model.MapOrganizationsInput
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "MapOrganizationsInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputOfferFilter(ctx context.Context, ec *executionContext, obj any) (model.OfferFilter, error) {
+	var it model.OfferFilter
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"and", "or", "not", "id", "name", "platformId", "externalId", "vendor", "psaProductId", "mappingStatus"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "and":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("and"))
+			data, err := unmarshalOOfferFilter2ᚕᚖcrosswalkᚋgraphᚋmodelᚐOfferFilterᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.And = graphql.OmittableOf(data)
+		case "or":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("or"))
+			data, err := unmarshalOOfferFilter2ᚕᚖcrosswalkᚋgraphᚋmodelᚐOfferFilterᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Or = graphql.OmittableOf(data)
+		case "not":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("not"))
+			data, err := unmarshalOOfferFilter2ᚖcrosswalkᚋgraphᚋmodelᚐOfferFilter(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Not = graphql.OmittableOf(data)
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := unmarshalOID2ᚕstringᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = graphql.OmittableOf(data)
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := unmarshalOStringFilter2ᚖcrosswalkᚋgraphᚋmodelᚐStringFilter(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Name = graphql.OmittableOf(data)
+		case "platformId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("platformId"))
+			data, err := unmarshalOStringFilter2ᚖcrosswalkᚋgraphᚋmodelᚐStringFilter(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.PlatformID = graphql.OmittableOf(data)
+		case "externalId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("externalId"))
+			data, err := unmarshalOStringFilter2ᚖcrosswalkᚋgraphᚋmodelᚐStringFilter(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExternalID = graphql.OmittableOf(data)
+		case "vendor":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("vendor"))
+			data, err := unmarshalOString2ᚕstringᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Vendor = graphql.OmittableOf(data)
+		case "psaProductId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("psaProductId"))
+			data, err := unmarshalOID2ᚕstringᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.PsaProductID = graphql.OmittableOf(data)
+		case "mappingStatus":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("mappingStatus"))
+			data, err := unmarshalOMappingState2ᚕcrosswalkᚋgraphᚋmodelᚐMappingStateᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.MappingStatus = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalOfferFilter unmarshals raw into the OfferFilter input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalOfferFilter(ctx context.Context, raw any) (model.OfferFilter, error) {
+	var out model.OfferFilter
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "OfferFilter", raw, &out)
+	return out, err
+}
+
+func unmarshalInputOfferOrder(ctx context.Context, ec *executionContext, obj any) (model.OfferOrder, error) {
+	var it model.OfferOrder
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["direction"]; !present {
+		asMap["direction"] = "ASC"
+	}
+
+	fieldsInOrder := [...]string{"field", "direction"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "field":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("field"))
+			data, err := unmarshalNOfferOrderField2crosswalkᚋgraphᚋmodelᚐOfferOrderField(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Field = data
+		case "direction":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("direction"))
+			data, err := unmarshalNSortDirection2crosswalkᚋgraphᚋmodelᚐSortDirection(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Direction = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalOfferOrder unmarshals raw into the OfferOrder input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalOfferOrder(ctx context.Context, raw any) (model.OfferOrder, error) {
+	var out model.OfferOrder
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "OfferOrder", raw, &out)
 	return out, err
 }
 
@@ -10369,6 +16458,62 @@ func UnmarshalOrganizationOrder(ctx context.Context, raw any) (model.Organizatio
 	return out, err
 }
 
+func unmarshalInputPsaAgreementFilter(ctx context.Context, ec *executionContext, obj any) (model.PsaAgreementFilter, error) {
+	var it model.PsaAgreementFilter
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"type", "currency", "includeClosed"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "type":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("type"))
+			data, err := unmarshalOString2ᚕstringᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Type = graphql.OmittableOf(data)
+		case "currency":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("currency"))
+			data, err := unmarshalOCurrencyCode2ᚕstringᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Currency = graphql.OmittableOf(data)
+		case "includeClosed":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("includeClosed"))
+			data, err := unmarshalOBoolean2ᚖbool(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.IncludeClosed = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalPsaAgreementFilter unmarshals raw into the PsaAgreementFilter input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalPsaAgreementFilter(ctx context.Context, raw any) (model.PsaAgreementFilter, error) {
+	var out model.PsaAgreementFilter
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "PsaAgreementFilter", raw, &out)
+	return out, err
+}
+
 func unmarshalInputPsaCompanyFilter(ctx context.Context, ec *executionContext, obj any) (model.PsaCompanyFilter, error) {
 	var it model.PsaCompanyFilter
 	if obj == nil {
@@ -10415,6 +16560,55 @@ func unmarshalInputPsaCompanyFilter(ctx context.Context, ec *executionContext, o
 func UnmarshalPsaCompanyFilter(ctx context.Context, raw any) (model.PsaCompanyFilter, error) {
 	var out model.PsaCompanyFilter
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "PsaCompanyFilter", raw, &out)
+	return out, err
+}
+
+func unmarshalInputPsaProductFilter(ctx context.Context, ec *executionContext, obj any) (model.PsaProductFilter, error) {
+	var it model.PsaProductFilter
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"category", "includeInactive"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "category":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("category"))
+			data, err := unmarshalOString2ᚕstringᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Category = graphql.OmittableOf(data)
+		case "includeInactive":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("includeInactive"))
+			data, err := unmarshalOBoolean2ᚖbool(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.IncludeInactive = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalPsaProductFilter unmarshals raw into the PsaProductFilter input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalPsaProductFilter(ctx context.Context, raw any) (model.PsaProductFilter, error) {
+	var out model.PsaProductFilter
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "PsaProductFilter", raw, &out)
 	return out, err
 }
 
@@ -10541,6 +16735,104 @@ func unmarshalInputStringFilter(ctx context.Context, ec *executionContext, obj a
 func UnmarshalStringFilter(ctx context.Context, raw any) (model.StringFilter, error) {
 	var out model.StringFilter
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "StringFilter", raw, &out)
+	return out, err
+}
+
+func unmarshalInputUnmapContractInput(ctx context.Context, ec *executionContext, obj any) (model.UnmapContractInput, error) {
+	var it model.UnmapContractInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"contractId", "expectedRevision"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "contractId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("contractId"))
+			data, err := unmarshalNID2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ContractID = data
+		case "expectedRevision":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedRevision"))
+			data, err := unmarshalOInt2ᚖint(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExpectedRevision = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalUnmapContractInput unmarshals raw into the UnmapContractInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalUnmapContractInput(ctx context.Context, raw any) (model.UnmapContractInput, error) {
+	var out model.UnmapContractInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "UnmapContractInput", raw, &out)
+	return out, err
+}
+
+func unmarshalInputUnmapOfferInput(ctx context.Context, ec *executionContext, obj any) (model.UnmapOfferInput, error) {
+	var it model.UnmapOfferInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"offerId", "expectedRevision"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "offerId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("offerId"))
+			data, err := unmarshalNID2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.OfferID = data
+		case "expectedRevision":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedRevision"))
+			data, err := unmarshalOInt2ᚖint(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExpectedRevision = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalUnmapOfferInput unmarshals raw into the UnmapOfferInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalUnmapOfferInput(ctx context.Context, raw any) (model.UnmapOfferInput, error) {
+	var out model.UnmapOfferInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "UnmapOfferInput", raw, &out)
 	return out, err
 }
 
@@ -10671,6 +16963,13 @@ func _Node(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj 
 			return graphql.Null
 		}
 		return _Seller(ctx, ec, sel, obj)
+	case model.PsaProduct:
+		return _PsaProduct(ctx, ec, sel, &obj)
+	case *model.PsaProduct:
+		if obj == nil {
+			return graphql.Null
+		}
+		return _PsaProduct(ctx, ec, sel, obj)
 	case model.PsaCompany:
 		return _PsaCompany(ctx, ec, sel, &obj)
 	case *model.PsaCompany:
@@ -10678,6 +16977,13 @@ func _Node(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj 
 			return graphql.Null
 		}
 		return _PsaCompany(ctx, ec, sel, obj)
+	case model.PsaAgreement:
+		return _PsaAgreement(ctx, ec, sel, &obj)
+	case *model.PsaAgreement:
+		if obj == nil {
+			return graphql.Null
+		}
+		return _PsaAgreement(ctx, ec, sel, obj)
 	case model.Organization:
 		return _Organization(ctx, ec, sel, &obj)
 	case *model.Organization:
@@ -10685,6 +16991,13 @@ func _Node(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj 
 			return graphql.Null
 		}
 		return _Organization(ctx, ec, sel, obj)
+	case model.Offer:
+		return _Offer(ctx, ec, sel, &obj)
+	case *model.Offer:
+		if obj == nil {
+			return graphql.Null
+		}
+		return _Offer(ctx, ec, sel, obj)
 	case model.LogEntry:
 		return _LogEntry(ctx, ec, sel, &obj)
 	case *model.LogEntry:
@@ -10699,6 +17012,13 @@ func _Node(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj 
 			return graphql.Null
 		}
 		return _Job(ctx, ec, sel, obj)
+	case model.Contract:
+		return _Contract(ctx, ec, sel, &obj)
+	case *model.Contract:
+		if obj == nil {
+			return graphql.Null
+		}
+		return _Contract(ctx, ec, sel, obj)
 	default:
 		if typedObj, ok := obj.(graphql.Marshaler); ok {
 			return typedObj
@@ -10885,6 +17205,247 @@ func _ConnectWiseConnection(ctx context.Context, ec *executionContext, sel ast.S
 		case "lastError":
 			out.Values[i] = _ConnectWiseConnection_lastError(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var contractImplementors = []string{"Contract", "Node"}
+
+func _Contract(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.Contract) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, contractImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Contract")
+		case "id":
+			out.Values[i] = _Contract_id(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "platformId":
+			out.Values[i] = _Contract_platformId(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "organization":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Contract_organization(ctx, ec, field, obj)
+				})
+		case "currency":
+			out.Values[i] = _Contract_currency(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "billingCycleDay":
+			out.Values[i] = _Contract_billingCycleDay(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "contractType":
+			out.Values[i] = _Contract_contractType(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "psaAgreement":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Contract_psaAgreement(ctx, ec, field, obj)
+				})
+		case "agreementRequired":
+			out.Values[i] = _Contract_agreementRequired(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "agreementProblem":
+			out.Values[i] = _Contract_agreementProblem(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "mappingStatus":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Contract_mappingStatus(ctx, ec, field, obj)
+				})
+		case "mappingStatusMessage":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Contract_mappingStatusMessage(ctx, ec, field, obj)
+				})
+		case "revision":
+			out.Values[i] = _Contract_revision(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "mappedAt":
+			out.Values[i] = _Contract_mappedAt(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "mappedBy":
+			out.Values[i] = _Contract_mappedBy(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var contractConnectionImplementors = []string{"ContractConnection"}
+
+func _ContractConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.ContractConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, contractConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ContractConnection")
+		case "edges":
+			out.Values[i] = _ContractConnection_edges(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "nodes":
+			out.Values[i] = _ContractConnection_nodes(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = _ContractConnection_pageInfo(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totalCount":
+			out.Values[i] = _ContractConnection_totalCount(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "range":
+			out.Values[i] = _ContractConnection_range(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "facets":
+			out.Values[i] = _ContractConnection_facets(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var contractEdgeImplementors = []string{"ContractEdge"}
+
+func _ContractEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.ContractEdge) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, contractEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ContractEdge")
+		case "cursor":
+			out.Values[i] = _ContractEdge_cursor(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = _ContractEdge_node(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var contractFacetsImplementors = []string{"ContractFacets"}
+
+func _ContractFacets(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.ContractFacets) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, contractFacetsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ContractFacets")
+		case "currency":
+			out.Values[i] = _ContractFacets_currency(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "mappingStatus":
+			out.Values[i] = _ContractFacets_mappingStatus(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "agreementProblem":
+			out.Values[i] = _ContractFacets_agreementProblem(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		default:
@@ -11442,6 +18003,125 @@ func _LogSummary(ctx context.Context, ec *executionContext, sel ast.SelectionSet
 	return out
 }
 
+var mapContractPayloadImplementors = []string{"MapContractPayload"}
+
+func _MapContractPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.MapContractPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, mapContractPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("MapContractPayload")
+		case "contract":
+			out.Values[i] = _MapContractPayload_contract(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "affectedLineCount":
+			out.Values[i] = _MapContractPayload_affectedLineCount(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = _MapContractPayload_userErrors(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var mapOfferPayloadImplementors = []string{"MapOfferPayload"}
+
+func _MapOfferPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.MapOfferPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, mapOfferPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("MapOfferPayload")
+		case "offer":
+			out.Values[i] = _MapOfferPayload_offer(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = _MapOfferPayload_userErrors(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var mapOffersPayloadImplementors = []string{"MapOffersPayload"}
+
+func _MapOffersPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.MapOffersPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, mapOffersPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("MapOffersPayload")
+		case "offers":
+			out.Values[i] = _MapOffersPayload_offers(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = _MapOffersPayload_userErrors(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var mapOrganizationPayloadImplementors = []string{"MapOrganizationPayload"}
 
 func _MapOrganizationPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.MapOrganizationPayload) graphql.Marshaler {
@@ -11534,8 +18214,61 @@ func _MappingSummary(ctx context.Context, ec *executionContext, sel ast.Selectio
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "offers":
+			out.Values[i] = _MappingSummary_offers(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "contracts":
+			out.Values[i] = _MappingSummary_contracts(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "asOf":
 			out.Values[i] = _MappingSummary_asOf(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var mappingTotalsImplementors = []string{"MappingTotals"}
+
+func _MappingTotals(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.MappingTotals) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, mappingTotalsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("MappingTotals")
+		case "total":
+			out.Values[i] = _MappingTotals_total(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "mapped":
+			out.Values[i] = _MappingTotals_mapped(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "unmapped":
+			out.Values[i] = _MappingTotals_unmapped(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -11603,9 +18336,51 @@ func _Mutation(ctx context.Context, ec *executionContext, sel ast.SelectionSet) 
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
+		case "mapOffer":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return _Mutation_mapOffer(ctx, ec, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "mapOffers":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return _Mutation_mapOffers(ctx, ec, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "unmapOffer":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return _Mutation_unmapOffer(ctx, ec, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "mapContract":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return _Mutation_mapContract(ctx, ec, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "unmapContract":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return _Mutation_unmapContract(ctx, ec, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
 		case "syncOrganizations":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return _Mutation_syncOrganizations(ctx, ec, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "loadOffers":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return _Mutation_loadOffers(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
@@ -11636,6 +18411,231 @@ func _Mutation(ctx context.Context, ec *executionContext, sel ast.SelectionSet) 
 				return _Mutation_updateSettings(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var offerImplementors = []string{"Offer", "Node"}
+
+func _Offer(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.Offer) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, offerImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Offer")
+		case "id":
+			out.Values[i] = _Offer_id(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "platformId":
+			out.Values[i] = _Offer_platformId(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "name":
+			out.Values[i] = _Offer_name(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "externalId":
+			out.Values[i] = _Offer_externalId(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "vendor":
+			out.Values[i] = _Offer_vendor(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "isCustomInvoiceOffer":
+			out.Values[i] = _Offer_isCustomInvoiceOffer(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "psaProduct":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Offer_psaProduct(ctx, ec, field, obj)
+				})
+		case "mappingStatus":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Offer_mappingStatus(ctx, ec, field, obj)
+				})
+		case "mappingStatusMessage":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Offer_mappingStatusMessage(ctx, ec, field, obj)
+				})
+		case "revision":
+			out.Values[i] = _Offer_revision(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "mappedAt":
+			out.Values[i] = _Offer_mappedAt(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "mappedBy":
+			out.Values[i] = _Offer_mappedBy(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var offerConnectionImplementors = []string{"OfferConnection"}
+
+func _OfferConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.OfferConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, offerConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("OfferConnection")
+		case "edges":
+			out.Values[i] = _OfferConnection_edges(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "nodes":
+			out.Values[i] = _OfferConnection_nodes(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = _OfferConnection_pageInfo(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totalCount":
+			out.Values[i] = _OfferConnection_totalCount(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "range":
+			out.Values[i] = _OfferConnection_range(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "facets":
+			out.Values[i] = _OfferConnection_facets(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var offerEdgeImplementors = []string{"OfferEdge"}
+
+func _OfferEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.OfferEdge) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, offerEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("OfferEdge")
+		case "cursor":
+			out.Values[i] = _OfferEdge_cursor(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = _OfferEdge_node(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var offerFacetsImplementors = []string{"OfferFacets"}
+
+func _OfferFacets(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.OfferFacets) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, offerFacetsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("OfferFacets")
+		case "vendor":
+			out.Values[i] = _OfferFacets_vendor(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "mappingStatus":
+			out.Values[i] = _OfferFacets_mappingStatus(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		default:
@@ -11729,6 +18729,12 @@ func _Organization(ctx context.Context, ec *executionContext, sel ast.SelectionS
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "contracts":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Organization_contracts(ctx, ec, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -12024,6 +19030,181 @@ func _PageRange(ctx context.Context, ec *executionContext, sel ast.SelectionSet,
 	return out
 }
 
+var psaAgreementImplementors = []string{"PsaAgreement", "Node"}
+
+func _PsaAgreement(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.PsaAgreement) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, psaAgreementImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PsaAgreement")
+		case "id":
+			out.Values[i] = _PsaAgreement_id(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "recordId":
+			out.Values[i] = _PsaAgreement_recordId(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "name":
+			out.Values[i] = _PsaAgreement_name(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "type":
+			out.Values[i] = _PsaAgreement_type(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "company":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _PsaAgreement_company(ctx, ec, field, obj)
+				})
+		case "startDate":
+			out.Values[i] = _PsaAgreement_startDate(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "endDate":
+			out.Values[i] = _PsaAgreement_endDate(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "cancelled":
+			out.Values[i] = _PsaAgreement_cancelled(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "deleted":
+			out.Values[i] = _PsaAgreement_deleted(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "currency":
+			out.Values[i] = _PsaAgreement_currency(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "freshness":
+			out.Values[i] = _PsaAgreement_freshness(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "lastUpdated":
+			out.Values[i] = _PsaAgreement_lastUpdated(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var psaAgreementConnectionImplementors = []string{"PsaAgreementConnection"}
+
+func _PsaAgreementConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.PsaAgreementConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, psaAgreementConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PsaAgreementConnection")
+		case "edges":
+			out.Values[i] = _PsaAgreementConnection_edges(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "nodes":
+			out.Values[i] = _PsaAgreementConnection_nodes(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = _PsaAgreementConnection_pageInfo(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totalCount":
+			out.Values[i] = _PsaAgreementConnection_totalCount(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var psaAgreementEdgeImplementors = []string{"PsaAgreementEdge"}
+
+func _PsaAgreementEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.PsaAgreementEdge) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, psaAgreementEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PsaAgreementEdge")
+		case "cursor":
+			out.Values[i] = _PsaAgreementEdge_cursor(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = _PsaAgreementEdge_node(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var psaAgreementTypeImplementors = []string{"PsaAgreementType"}
 
 func _PsaAgreementType(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.PsaAgreementType) graphql.Marshaler {
@@ -12129,6 +19310,12 @@ func _PsaCompany(ctx context.Context, ec *executionContext, sel ast.SelectionSet
 				func(ctx context.Context) graphql.Marshaler {
 					return _PsaCompany_organizations(ctx, ec, field, obj)
 				})
+		case "agreements":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _PsaCompany_agreements(ctx, ec, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -12232,6 +19419,175 @@ func _PsaCompanyEdge(ctx context.Context, ec *executionContext, sel ast.Selectio
 	return out
 }
 
+var psaProductImplementors = []string{"PsaProduct", "Node"}
+
+func _PsaProduct(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.PsaProduct) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, psaProductImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PsaProduct")
+		case "id":
+			out.Values[i] = _PsaProduct_id(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "recordId":
+			out.Values[i] = _PsaProduct_recordId(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "identifier":
+			out.Values[i] = _PsaProduct_identifier(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "description":
+			out.Values[i] = _PsaProduct_description(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "category":
+			out.Values[i] = _PsaProduct_category(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "price":
+			out.Values[i] = _PsaProduct_price(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "cost":
+			out.Values[i] = _PsaProduct_cost(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "inactive":
+			out.Values[i] = _PsaProduct_inactive(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "deleted":
+			out.Values[i] = _PsaProduct_deleted(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "freshness":
+			out.Values[i] = _PsaProduct_freshness(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "lastUpdated":
+			out.Values[i] = _PsaProduct_lastUpdated(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var psaProductConnectionImplementors = []string{"PsaProductConnection"}
+
+func _PsaProductConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.PsaProductConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, psaProductConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PsaProductConnection")
+		case "edges":
+			out.Values[i] = _PsaProductConnection_edges(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "nodes":
+			out.Values[i] = _PsaProductConnection_nodes(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = _PsaProductConnection_pageInfo(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totalCount":
+			out.Values[i] = _PsaProductConnection_totalCount(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var psaProductEdgeImplementors = []string{"PsaProductEdge"}
+
+func _PsaProductEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.PsaProductEdge) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, psaProductEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PsaProductEdge")
+		case "cursor":
+			out.Values[i] = _PsaProductEdge_cursor(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = _PsaProductEdge_node(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var queryImplementors = []string{"Query"}
 
 func _Query(ctx context.Context, ec *executionContext, sel ast.SelectionSet) graphql.Marshaler {
@@ -12275,6 +19631,18 @@ func _Query(ctx context.Context, ec *executionContext, sel ast.SelectionSet) gra
 				func(ctx context.Context) graphql.Marshaler {
 					return _Query_organizations(ctx, ec, field)
 				})
+		case "offers":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Query_offers(ctx, ec, field)
+				})
+		case "contracts":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Query_contracts(ctx, ec, field)
+				})
 		case "mappingSummary":
 			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
 				true, false,
@@ -12286,6 +19654,18 @@ func _Query(ctx context.Context, ec *executionContext, sel ast.SelectionSet) gra
 				true, false,
 				func(ctx context.Context) graphql.Marshaler {
 					return _Query_psaCompanies(ctx, ec, field)
+				})
+		case "psaProducts":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Query_psaProducts(ctx, ec, field)
+				})
+		case "psaAgreements":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Query_psaAgreements(ctx, ec, field)
 				})
 		case "psaAgreementTypes":
 			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
@@ -12586,6 +19966,87 @@ func _TestConnectWiseConnectionPayload(ctx context.Context, ec *executionContext
 	return out
 }
 
+var unmapContractPayloadImplementors = []string{"UnmapContractPayload"}
+
+func _UnmapContractPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.UnmapContractPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, unmapContractPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("UnmapContractPayload")
+		case "contract":
+			out.Values[i] = _UnmapContractPayload_contract(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "affectedLineCount":
+			out.Values[i] = _UnmapContractPayload_affectedLineCount(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = _UnmapContractPayload_userErrors(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var unmapOfferPayloadImplementors = []string{"UnmapOfferPayload"}
+
+func _UnmapOfferPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.UnmapOfferPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, unmapOfferPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("UnmapOfferPayload")
+		case "offer":
+			out.Values[i] = _UnmapOfferPayload_offer(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = _UnmapOfferPayload_userErrors(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var unmapOrganizationPayloadImplementors = []string{"UnmapOrganizationPayload"}
 
 func _UnmapOrganizationPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.UnmapOrganizationPayload) graphql.Marshaler {
@@ -12686,6 +20147,44 @@ func _UserError(ctx context.Context, ec *executionContext, sel ast.SelectionSet,
 		case "field":
 			out.Values[i] = _UserError_field(ctx, ec, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var vendorImplementors = []string{"Vendor"}
+
+func _Vendor(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.Vendor) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, vendorImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Vendor")
+		case "id":
+			out.Values[i] = _Vendor_id(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "name":
+			out.Values[i] = _Vendor_name(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		default:
@@ -13197,6 +20696,104 @@ func unmarshalNConnectWiseCredentialsInput2crosswalkᚋgraphᚋmodelᚐConnectWi
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func marshalNContract2ᚕᚖcrosswalkᚋgraphᚋmodelᚐContractᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*model.Contract) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNContract2ᚖcrosswalkᚋgraphᚋmodelᚐContract(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func marshalNContract2ᚖcrosswalkᚋgraphᚋmodelᚐContract(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.Contract) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "Contract!")
+		return graphql.Null
+	}
+	return _Contract(ctx, ec, sel, v)
+}
+
+func marshalNContractConnection2ᚖcrosswalkᚋgraphᚋmodelᚐContractConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.ContractConnection) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ContractConnection!")
+		return graphql.Null
+	}
+	return _ContractConnection(ctx, ec, sel, v)
+}
+
+func marshalNContractEdge2ᚕᚖcrosswalkᚋgraphᚋmodelᚐContractEdgeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*model.ContractEdge) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNContractEdge2ᚖcrosswalkᚋgraphᚋmodelᚐContractEdge(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func marshalNContractEdge2ᚖcrosswalkᚋgraphᚋmodelᚐContractEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.ContractEdge) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ContractEdge!")
+		return graphql.Null
+	}
+	return _ContractEdge(ctx, ec, sel, v)
+}
+
+func marshalNContractFacets2ᚖcrosswalkᚋgraphᚋmodelᚐContractFacets(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.ContractFacets) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ContractFacets!")
+		return graphql.Null
+	}
+	return _ContractFacets(ctx, ec, sel, v)
+}
+
+func unmarshalNContractFilter2ᚖcrosswalkᚋgraphᚋmodelᚐContractFilter(ctx context.Context, ec *executionContext, v any) (*model.ContractFilter, error) {
+	res, err := unmarshalInputContractFilter(ctx, ec, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func unmarshalNContractOrder2ᚖcrosswalkᚋgraphᚋmodelᚐContractOrder(ctx context.Context, ec *executionContext, v any) (*model.ContractOrder, error) {
+	res, err := unmarshalInputContractOrder(ctx, ec, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func unmarshalNContractOrderField2crosswalkᚋgraphᚋmodelᚐContractOrderField(ctx context.Context, ec *executionContext, v any) (model.ContractOrderField, error) {
+	var res model.ContractOrderField
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNContractOrderField2crosswalkᚋgraphᚋmodelᚐContractOrderField(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v model.ContractOrderField) graphql.Marshaler {
+	return v
+}
+
+func unmarshalNCurrencyCode2string(ctx context.Context, ec *executionContext, v any) (string, error) {
+	res, err := scalar.UnmarshalCurrencyCode(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNCurrencyCode2string(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v string) graphql.Marshaler {
+	_ = sel
+	res := scalar.MarshalCurrencyCode(v)
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "CurrencyCode!")
+	}
+	return res
+}
+
 func unmarshalNDateTime2timeᚐTime(ctx context.Context, ec *executionContext, v any) (time.Time, error) {
 	res, err := scalar.UnmarshalDateTime(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -13384,6 +20981,11 @@ func marshalNJobState2crosswalkᚋgraphᚋmodelᚐJobState(ctx context.Context, 
 	return v
 }
 
+func unmarshalNLoadOffersInput2crosswalkᚋgraphᚋmodelᚐLoadOffersInput(ctx context.Context, ec *executionContext, v any) (model.LoadOffersInput, error) {
+	res, err := unmarshalInputLoadOffersInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func marshalNLogEntry2ᚕᚖcrosswalkᚋgraphᚋmodelᚐLogEntryᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*model.LogEntry) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -13450,6 +21052,40 @@ func marshalNLogLevel2crosswalkᚋgraphᚋmodelᚐLogLevel(ctx context.Context, 
 	return v
 }
 
+func unmarshalNMapContractInput2crosswalkᚋgraphᚋmodelᚐMapContractInput(ctx context.Context, ec *executionContext, v any) (model.MapContractInput, error) {
+	res, err := unmarshalInputMapContractInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func unmarshalNMapOfferInput2crosswalkᚋgraphᚋmodelᚐMapOfferInput(ctx context.Context, ec *executionContext, v any) (model.MapOfferInput, error) {
+	res, err := unmarshalInputMapOfferInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func unmarshalNMapOfferInput2ᚕᚖcrosswalkᚋgraphᚋmodelᚐMapOfferInputᚄ(ctx context.Context, ec *executionContext, v any) ([]*model.MapOfferInput, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]*model.MapOfferInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = unmarshalNMapOfferInput2ᚖcrosswalkᚋgraphᚋmodelᚐMapOfferInput(ctx, ec, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func unmarshalNMapOfferInput2ᚖcrosswalkᚋgraphᚋmodelᚐMapOfferInput(ctx context.Context, ec *executionContext, v any) (*model.MapOfferInput, error) {
+	res, err := unmarshalInputMapOfferInput(ctx, ec, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func unmarshalNMapOffersInput2crosswalkᚋgraphᚋmodelᚐMapOffersInput(ctx context.Context, ec *executionContext, v any) (model.MapOffersInput, error) {
+	res, err := unmarshalInputMapOffersInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func unmarshalNMapOrganizationInput2crosswalkᚋgraphᚋmodelᚐMapOrganizationInput(ctx context.Context, ec *executionContext, v any) (model.MapOrganizationInput, error) {
 	res, err := unmarshalInputMapOrganizationInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -13499,6 +21135,14 @@ func marshalNMappingStatus2crosswalkᚋgraphᚋmodelᚐMappingStatus(ctx context
 	return v
 }
 
+func marshalNMappingTotals2ᚖcrosswalkᚋgraphᚋmodelᚐMappingTotals(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.MappingTotals) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "MappingTotals!")
+		return graphql.Null
+	}
+	return _MappingTotals(ctx, ec, sel, v)
+}
+
 func marshalNNode2ᚕcrosswalkᚋgraphᚋmodelᚐNode(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []model.Node) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -13507,6 +21151,82 @@ func marshalNNode2ᚕcrosswalkᚋgraphᚋmodelᚐNode(ctx context.Context, ec *e
 	})
 
 	return ret
+}
+
+func marshalNOffer2ᚕᚖcrosswalkᚋgraphᚋmodelᚐOfferᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*model.Offer) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNOffer2ᚖcrosswalkᚋgraphᚋmodelᚐOffer(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func marshalNOffer2ᚖcrosswalkᚋgraphᚋmodelᚐOffer(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.Offer) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "Offer!")
+		return graphql.Null
+	}
+	return _Offer(ctx, ec, sel, v)
+}
+
+func marshalNOfferEdge2ᚕᚖcrosswalkᚋgraphᚋmodelᚐOfferEdgeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*model.OfferEdge) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNOfferEdge2ᚖcrosswalkᚋgraphᚋmodelᚐOfferEdge(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func marshalNOfferEdge2ᚖcrosswalkᚋgraphᚋmodelᚐOfferEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.OfferEdge) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "OfferEdge!")
+		return graphql.Null
+	}
+	return _OfferEdge(ctx, ec, sel, v)
+}
+
+func marshalNOfferFacets2ᚖcrosswalkᚋgraphᚋmodelᚐOfferFacets(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.OfferFacets) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "OfferFacets!")
+		return graphql.Null
+	}
+	return _OfferFacets(ctx, ec, sel, v)
+}
+
+func unmarshalNOfferFilter2ᚖcrosswalkᚋgraphᚋmodelᚐOfferFilter(ctx context.Context, ec *executionContext, v any) (*model.OfferFilter, error) {
+	res, err := unmarshalInputOfferFilter(ctx, ec, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func unmarshalNOfferOrder2ᚖcrosswalkᚋgraphᚋmodelᚐOfferOrder(ctx context.Context, ec *executionContext, v any) (*model.OfferOrder, error) {
+	res, err := unmarshalInputOfferOrder(ctx, ec, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func unmarshalNOfferOrderField2crosswalkᚋgraphᚋmodelᚐOfferOrderField(ctx context.Context, ec *executionContext, v any) (model.OfferOrderField, error) {
+	var res model.OfferOrderField
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNOfferOrderField2crosswalkᚋgraphᚋmodelᚐOfferOrderField(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v model.OfferOrderField) graphql.Marshaler {
+	return v
 }
 
 func marshalNOrganization2ᚕᚖcrosswalkᚋgraphᚋmodelᚐOrganizationᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*model.Organization) graphql.Marshaler {
@@ -13619,6 +21339,62 @@ func marshalNPageInfo2ᚖcrosswalkᚋgraphᚋmodelᚐPageInfo(ctx context.Contex
 	return _PageInfo(ctx, ec, sel, v)
 }
 
+func marshalNPsaAgreement2ᚕᚖcrosswalkᚋgraphᚋmodelᚐPsaAgreementᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*model.PsaAgreement) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNPsaAgreement2ᚖcrosswalkᚋgraphᚋmodelᚐPsaAgreement(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func marshalNPsaAgreement2ᚖcrosswalkᚋgraphᚋmodelᚐPsaAgreement(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.PsaAgreement) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "PsaAgreement!")
+		return graphql.Null
+	}
+	return _PsaAgreement(ctx, ec, sel, v)
+}
+
+func marshalNPsaAgreementConnection2ᚖcrosswalkᚋgraphᚋmodelᚐPsaAgreementConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.PsaAgreementConnection) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "PsaAgreementConnection!")
+		return graphql.Null
+	}
+	return _PsaAgreementConnection(ctx, ec, sel, v)
+}
+
+func marshalNPsaAgreementEdge2ᚕᚖcrosswalkᚋgraphᚋmodelᚐPsaAgreementEdgeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*model.PsaAgreementEdge) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNPsaAgreementEdge2ᚖcrosswalkᚋgraphᚋmodelᚐPsaAgreementEdge(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func marshalNPsaAgreementEdge2ᚖcrosswalkᚋgraphᚋmodelᚐPsaAgreementEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.PsaAgreementEdge) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "PsaAgreementEdge!")
+		return graphql.Null
+	}
+	return _PsaAgreementEdge(ctx, ec, sel, v)
+}
+
 func marshalNPsaAgreementType2ᚖcrosswalkᚋgraphᚋmodelᚐPsaAgreementType(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.PsaAgreementType) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "PsaAgreementType!")
@@ -13683,6 +21459,54 @@ func unmarshalNPsaFreshness2crosswalkᚋgraphᚋmodelᚐPsaFreshness(ctx context
 
 func marshalNPsaFreshness2crosswalkᚋgraphᚋmodelᚐPsaFreshness(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v model.PsaFreshness) graphql.Marshaler {
 	return v
+}
+
+func marshalNPsaProduct2ᚕᚖcrosswalkᚋgraphᚋmodelᚐPsaProductᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*model.PsaProduct) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNPsaProduct2ᚖcrosswalkᚋgraphᚋmodelᚐPsaProduct(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func marshalNPsaProduct2ᚖcrosswalkᚋgraphᚋmodelᚐPsaProduct(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.PsaProduct) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "PsaProduct!")
+		return graphql.Null
+	}
+	return _PsaProduct(ctx, ec, sel, v)
+}
+
+func marshalNPsaProductEdge2ᚕᚖcrosswalkᚋgraphᚋmodelᚐPsaProductEdgeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*model.PsaProductEdge) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNPsaProductEdge2ᚖcrosswalkᚋgraphᚋmodelᚐPsaProductEdge(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func marshalNPsaProductEdge2ᚖcrosswalkᚋgraphᚋmodelᚐPsaProductEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.PsaProductEdge) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "PsaProductEdge!")
+		return graphql.Null
+	}
+	return _PsaProductEdge(ctx, ec, sel, v)
 }
 
 func unmarshalNRole2crosswalkᚋgraphᚋmodelᚐRole(ctx context.Context, ec *executionContext, v any) (model.Role, error) {
@@ -13772,6 +21596,26 @@ func marshalNString2string(ctx context.Context, ec *executionContext, sel ast.Se
 	return res
 }
 
+func unmarshalNSyncBlockerCode2crosswalkᚋgraphᚋmodelᚐSyncBlockerCode(ctx context.Context, ec *executionContext, v any) (model.SyncBlockerCode, error) {
+	var res model.SyncBlockerCode
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNSyncBlockerCode2crosswalkᚋgraphᚋmodelᚐSyncBlockerCode(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v model.SyncBlockerCode) graphql.Marshaler {
+	return v
+}
+
+func unmarshalNUnmapContractInput2crosswalkᚋgraphᚋmodelᚐUnmapContractInput(ctx context.Context, ec *executionContext, v any) (model.UnmapContractInput, error) {
+	res, err := unmarshalInputUnmapContractInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func unmarshalNUnmapOfferInput2crosswalkᚋgraphᚋmodelᚐUnmapOfferInput(ctx context.Context, ec *executionContext, v any) (model.UnmapOfferInput, error) {
+	res, err := unmarshalInputUnmapOfferInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func unmarshalNUnmapOrganizationInput2crosswalkᚋgraphᚋmodelᚐUnmapOrganizationInput(ctx context.Context, ec *executionContext, v any) (model.UnmapOrganizationInput, error) {
 	res, err := unmarshalInputUnmapOrganizationInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -13814,6 +21658,14 @@ func unmarshalNUserErrorCode2crosswalkᚋgraphᚋmodelᚐUserErrorCode(ctx conte
 
 func marshalNUserErrorCode2crosswalkᚋgraphᚋmodelᚐUserErrorCode(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v model.UserErrorCode) graphql.Marshaler {
 	return v
+}
+
+func marshalNVendor2ᚖcrosswalkᚋgraphᚋmodelᚐVendor(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.Vendor) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "Vendor!")
+		return graphql.Null
+	}
+	return _Vendor(ctx, ec, sel, v)
 }
 
 func marshalNViewer2ᚖcrosswalkᚋgraphᚋmodelᚐViewer(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.Viewer) graphql.Marshaler {
@@ -14012,6 +21864,97 @@ func unmarshalOChargeDateRuleInput2ᚖcrosswalkᚋgraphᚋmodelᚐChargeDateRule
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
+func marshalOContract2ᚖcrosswalkᚋgraphᚋmodelᚐContract(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.Contract) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return _Contract(ctx, ec, sel, v)
+}
+
+func marshalOContractConnection2ᚖcrosswalkᚋgraphᚋmodelᚐContractConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.ContractConnection) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return _ContractConnection(ctx, ec, sel, v)
+}
+
+func unmarshalOContractFilter2ᚕᚖcrosswalkᚋgraphᚋmodelᚐContractFilterᚄ(ctx context.Context, ec *executionContext, v any) ([]*model.ContractFilter, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]*model.ContractFilter, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = unmarshalNContractFilter2ᚖcrosswalkᚋgraphᚋmodelᚐContractFilter(ctx, ec, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func unmarshalOContractFilter2ᚖcrosswalkᚋgraphᚋmodelᚐContractFilter(ctx context.Context, ec *executionContext, v any) (*model.ContractFilter, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := unmarshalInputContractFilter(ctx, ec, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func unmarshalOContractOrder2ᚕᚖcrosswalkᚋgraphᚋmodelᚐContractOrderᚄ(ctx context.Context, ec *executionContext, v any) ([]*model.ContractOrder, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]*model.ContractOrder, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = unmarshalNContractOrder2ᚖcrosswalkᚋgraphᚋmodelᚐContractOrder(ctx, ec, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func unmarshalOCurrencyCode2ᚕstringᚄ(ctx context.Context, ec *executionContext, v any) ([]string, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]string, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = unmarshalNCurrencyCode2string(ctx, ec, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func marshalOCurrencyCode2ᚕstringᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []string) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := make(graphql.Array, len(v))
+	for i := range v {
+		ret[i] = marshalNCurrencyCode2string(ctx, ec, sel, v[i])
+	}
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func unmarshalOCurrencyCode2ᚖstring(ctx context.Context, ec *executionContext, v any) (*string, error) {
 	if v == nil {
 		return nil, nil
@@ -14030,6 +21973,24 @@ func marshalOCurrencyCode2ᚖstring(ctx context.Context, ec *executionContext, s
 	return res
 }
 
+func unmarshalODate2ᚖcrosswalkᚋinternalᚋcivilᚐDate(ctx context.Context, ec *executionContext, v any) (*civil.Date, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := scalar.UnmarshalDate(v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalODate2ᚖcrosswalkᚋinternalᚋcivilᚐDate(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *civil.Date) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := scalar.MarshalDate(*v)
+	return res
+}
+
 func unmarshalODateTime2ᚖtimeᚐTime(ctx context.Context, ec *executionContext, v any) (*time.Time, error) {
 	if v == nil {
 		return nil, nil
@@ -14045,6 +22006,24 @@ func marshalODateTime2ᚖtimeᚐTime(ctx context.Context, ec *executionContext, 
 	_ = sel
 	_ = ctx
 	res := scalar.MarshalDateTime(*v)
+	return res
+}
+
+func unmarshalODecimal2ᚖgithubᚗcomᚋshopspringᚋdecimalᚐDecimal(ctx context.Context, ec *executionContext, v any) (*decimal.Decimal, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := scalar.UnmarshalDecimal(v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalODecimal2ᚖgithubᚗcomᚋshopspringᚋdecimalᚐDecimal(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *decimal.Decimal) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := scalar.MarshalDecimal(*v)
 	return res
 }
 
@@ -14297,6 +22276,27 @@ func marshalOLogSummary2ᚖcrosswalkᚋgraphᚋmodelᚐLogSummary(ctx context.Co
 	return _LogSummary(ctx, ec, sel, v)
 }
 
+func marshalOMapContractPayload2ᚖcrosswalkᚋgraphᚋmodelᚐMapContractPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.MapContractPayload) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return _MapContractPayload(ctx, ec, sel, v)
+}
+
+func marshalOMapOfferPayload2ᚖcrosswalkᚋgraphᚋmodelᚐMapOfferPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.MapOfferPayload) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return _MapOfferPayload(ctx, ec, sel, v)
+}
+
+func marshalOMapOffersPayload2ᚖcrosswalkᚋgraphᚋmodelᚐMapOffersPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.MapOffersPayload) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return _MapOffersPayload(ctx, ec, sel, v)
+}
+
 func marshalOMapOrganizationPayload2ᚖcrosswalkᚋgraphᚋmodelᚐMapOrganizationPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.MapOrganizationPayload) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -14359,6 +22359,62 @@ func marshalONode2crosswalkᚋgraphᚋmodelᚐNode(ctx context.Context, ec *exec
 		return graphql.Null
 	}
 	return _Node(ctx, ec, sel, v)
+}
+
+func marshalOOffer2ᚖcrosswalkᚋgraphᚋmodelᚐOffer(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.Offer) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return _Offer(ctx, ec, sel, v)
+}
+
+func marshalOOfferConnection2ᚖcrosswalkᚋgraphᚋmodelᚐOfferConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.OfferConnection) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return _OfferConnection(ctx, ec, sel, v)
+}
+
+func unmarshalOOfferFilter2ᚕᚖcrosswalkᚋgraphᚋmodelᚐOfferFilterᚄ(ctx context.Context, ec *executionContext, v any) ([]*model.OfferFilter, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]*model.OfferFilter, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = unmarshalNOfferFilter2ᚖcrosswalkᚋgraphᚋmodelᚐOfferFilter(ctx, ec, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func unmarshalOOfferFilter2ᚖcrosswalkᚋgraphᚋmodelᚐOfferFilter(ctx context.Context, ec *executionContext, v any) (*model.OfferFilter, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := unmarshalInputOfferFilter(ctx, ec, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func unmarshalOOfferOrder2ᚕᚖcrosswalkᚋgraphᚋmodelᚐOfferOrderᚄ(ctx context.Context, ec *executionContext, v any) ([]*model.OfferOrder, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]*model.OfferOrder, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = unmarshalNOfferOrder2ᚖcrosswalkᚋgraphᚋmodelᚐOfferOrder(ctx, ec, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
 }
 
 func marshalOOrganization2ᚖcrosswalkᚋgraphᚋmodelᚐOrganization(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.Organization) graphql.Marshaler {
@@ -14460,6 +22516,28 @@ func marshalOPageRange2ᚖcrosswalkᚋgraphᚋmodelᚐPageRange(ctx context.Cont
 	return _PageRange(ctx, ec, sel, v)
 }
 
+func marshalOPsaAgreement2ᚖcrosswalkᚋgraphᚋmodelᚐPsaAgreement(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.PsaAgreement) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return _PsaAgreement(ctx, ec, sel, v)
+}
+
+func marshalOPsaAgreementConnection2ᚖcrosswalkᚋgraphᚋmodelᚐPsaAgreementConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.PsaAgreementConnection) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return _PsaAgreementConnection(ctx, ec, sel, v)
+}
+
+func unmarshalOPsaAgreementFilter2ᚖcrosswalkᚋgraphᚋmodelᚐPsaAgreementFilter(ctx context.Context, ec *executionContext, v any) (*model.PsaAgreementFilter, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := unmarshalInputPsaAgreementFilter(ctx, ec, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
 func marshalOPsaAgreementType2ᚕᚖcrosswalkᚋgraphᚋmodelᚐPsaAgreementTypeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*model.PsaAgreementType) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -14505,6 +22583,28 @@ func unmarshalOPsaCompanyFilter2ᚖcrosswalkᚋgraphᚋmodelᚐPsaCompanyFilter(
 		return nil, nil
 	}
 	res, err := unmarshalInputPsaCompanyFilter(ctx, ec, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalOPsaProduct2ᚖcrosswalkᚋgraphᚋmodelᚐPsaProduct(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.PsaProduct) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return _PsaProduct(ctx, ec, sel, v)
+}
+
+func marshalOPsaProductConnection2ᚖcrosswalkᚋgraphᚋmodelᚐPsaProductConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.PsaProductConnection) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return _PsaProductConnection(ctx, ec, sel, v)
+}
+
+func unmarshalOPsaProductFilter2ᚖcrosswalkᚋgraphᚋmodelᚐPsaProductFilter(ctx context.Context, ec *executionContext, v any) (*model.PsaProductFilter, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := unmarshalInputPsaProductFilter(ctx, ec, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
@@ -14590,11 +22690,77 @@ func unmarshalOStringFilter2ᚖcrosswalkᚋgraphᚋmodelᚐStringFilter(ctx cont
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
+func unmarshalOSyncBlockerCode2ᚕcrosswalkᚋgraphᚋmodelᚐSyncBlockerCodeᚄ(ctx context.Context, ec *executionContext, v any) ([]model.SyncBlockerCode, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]model.SyncBlockerCode, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = unmarshalNSyncBlockerCode2crosswalkᚋgraphᚋmodelᚐSyncBlockerCode(ctx, ec, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func marshalOSyncBlockerCode2ᚕcrosswalkᚋgraphᚋmodelᚐSyncBlockerCodeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []model.SyncBlockerCode) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNSyncBlockerCode2crosswalkᚋgraphᚋmodelᚐSyncBlockerCode(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func unmarshalOSyncBlockerCode2ᚖcrosswalkᚋgraphᚋmodelᚐSyncBlockerCode(ctx context.Context, ec *executionContext, v any) (*model.SyncBlockerCode, error) {
+	if v == nil {
+		return nil, nil
+	}
+	var res = new(model.SyncBlockerCode)
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalOSyncBlockerCode2ᚖcrosswalkᚋgraphᚋmodelᚐSyncBlockerCode(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.SyncBlockerCode) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return v
+}
+
 func marshalOTestConnectWiseConnectionPayload2ᚖcrosswalkᚋgraphᚋmodelᚐTestConnectWiseConnectionPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.TestConnectWiseConnectionPayload) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
 	return _TestConnectWiseConnectionPayload(ctx, ec, sel, v)
+}
+
+func marshalOUnmapContractPayload2ᚖcrosswalkᚋgraphᚋmodelᚐUnmapContractPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.UnmapContractPayload) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return _UnmapContractPayload(ctx, ec, sel, v)
+}
+
+func marshalOUnmapOfferPayload2ᚖcrosswalkᚋgraphᚋmodelᚐUnmapOfferPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.UnmapOfferPayload) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return _UnmapOfferPayload(ctx, ec, sel, v)
 }
 
 func marshalOUnmapOrganizationPayload2ᚖcrosswalkᚋgraphᚋmodelᚐUnmapOrganizationPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.UnmapOrganizationPayload) graphql.Marshaler {

@@ -1,4 +1,4 @@
-// Package loaders batches the ConnectWise look-ups of one operation.
+// Package loaders batches the look-ups of one operation, above all those of ConnectWise records.
 //
 // Every row that shows a ConnectWise record asks here; the asks of a whole page become one look-up in the
 // directory, which shares it with other requests in turn. Where ConnectWise does not answer within the
@@ -13,7 +13,9 @@ import (
 
 	"github.com/graph-gophers/dataloader/v7"
 
+	"crosswalk/internal/mapping"
 	"crosswalk/internal/postgres"
+	"crosswalk/internal/postgres/grid"
 	"crosswalk/internal/psa"
 )
 
@@ -32,9 +34,16 @@ type Found[T any] struct {
 	Deleted bool
 }
 
+// Loader looks records of one kind up, in batches.
+type Loader[T any] = dataloader.Loader[psa.RecordID, Found[T]]
+
 // Set holds the loaders of one operation. Make a new one for each: answers are kept as long as it lives.
 type Set struct {
-	Companies *dataloader.Loader[psa.RecordID, Found[psa.Company]]
+	Companies  *Loader[psa.Company]
+	Products   *Loader[psa.Product]
+	Agreements *Loader[psa.Agreement]
+	// Organizations reads the organizations that rows belong to.
+	Organizations *dataloader.Loader[int64, mapping.Organization]
 
 	db        *postgres.DB
 	directory *psa.Directory
@@ -60,11 +69,51 @@ type Outcome struct {
 func NewSet(ctx context.Context, db *postgres.DB, directory *psa.Directory, seller postgres.SellerID, deadline time.Time) *Set {
 	s := &Set{db: db, directory: directory, seller: seller, deadline: deadline}
 	s.Companies = newLoader(ctx, s, kind[psa.Company]{
-		live:    directory.Companies,
-		mirror:  psa.MirroredCompanies,
-		deleted: func(c psa.Company) bool { return c.Deleted },
+		live: directory.Companies.Look, mirror: psa.Companies.Find, deleted: func(c psa.Company) bool { return c.Deleted },
 	})
+	s.Products = newLoader(ctx, s, kind[psa.Product]{
+		live: directory.Products.Look, mirror: psa.Products.Find, deleted: func(p psa.Product) bool { return p.Deleted },
+	})
+	s.Agreements = newLoader(ctx, s, kind[psa.Agreement]{
+		live: directory.Agreements.Look, mirror: psa.Agreements.Find, deleted: func(a psa.Agreement) bool { return a.Deleted },
+	})
+	s.Organizations = dataloader.NewBatchedLoader(s.organizations(ctx),
+		dataloader.WithWait[int64, mapping.Organization](window),
+		dataloader.WithBatchCapacity[int64, mapping.Organization](capacity))
 	return s
+}
+
+// organizations returns the batch function that reads organizations by number.
+func (s *Set) organizations(ctx context.Context) dataloader.BatchFunc[int64, mapping.Organization] {
+	return func(_ context.Context, ids []int64) []*dataloader.Result[mapping.Organization] {
+		found := make(map[int64]mapping.Organization, len(ids))
+		err := s.db.Seller(s.seller).Read(ctx, func(ctx context.Context, tx *postgres.Tx) error {
+			result, err := mapping.Organizations(ctx, tx, s.seller, grid.Request{
+				Columns: mapping.OrganizationColumns, Where: grid.OneOf("id", ids), Page: grid.FirstRows(len(ids)),
+			})
+			if err != nil {
+				return err
+			}
+			for _, row := range result.Rows {
+				found[row.ID] = row
+			}
+			return nil
+		})
+		results := make([]*dataloader.Result[mapping.Organization], len(ids))
+		for i, id := range ids {
+			results[i] = &dataloader.Result[mapping.Organization]{Data: found[id], Error: err}
+		}
+		return results
+	}
+}
+
+// AgreementsOf returns all agreements of a company; live is false when ConnectWise does not answer in time.
+func (s *Set) AgreementsOf(ctx context.Context, company psa.RecordID) (agreements []psa.Agreement, live bool, err error) {
+	ctx, cancel := context.WithDeadline(ctx, s.deadline)
+	defer cancel()
+	found, err := s.directory.AgreementsOf.Look(ctx, s.seller, []psa.RecordID{company})
+	live, err = s.note(err)
+	return found[company].Agreements, live, err
 }
 
 // Outcome returns how ConnectWise behaved so far.
@@ -83,7 +132,7 @@ type kind[T any] struct {
 
 // newLoader returns a loader whose batches run with the operation's context rather than that of the row
 // that happened to ask first.
-func newLoader[T any](ctx context.Context, s *Set, k kind[T]) *dataloader.Loader[psa.RecordID, Found[T]] {
+func newLoader[T any](ctx context.Context, s *Set, k kind[T]) *Loader[T] {
 	batch := func(_ context.Context, ids []psa.RecordID) []*dataloader.Result[Found[T]] {
 		found, err := lookUp(ctx, s, k, ids)
 		results := make([]*dataloader.Result[Found[T]], len(ids))

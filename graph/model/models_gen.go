@@ -4,6 +4,7 @@ package model
 
 import (
 	"bytes"
+	"crosswalk/internal/civil"
 	"crosswalk/internal/psa"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/shopspring/decimal"
 )
 
 // A record with an id that finds it again through `node`.
@@ -94,6 +96,108 @@ type ConnectWiseCredentialsInput struct {
 	PrivateKey string `json:"privateKey"`
 	// Client id from ConnectWise's developer portal. It is sealed and never returned.
 	ClientID string `json:"clientId"`
+}
+
+// An Invoice Contract: what one organization is billed under, in one currency. Every invoice line belongs to exactly one.
+type Contract struct {
+	// Node id.
+	ID string `json:"id"`
+	// `Contract ID`: the Platform's own id.
+	PlatformID string `json:"platformId"`
+	// The organization it bills.
+	Organization *Organization `json:"organization"`
+	// The one currency of its invoices.
+	Currency string `json:"currency"`
+	// Day of the month its cycle begins, 1–28.
+	BillingCycleDay int `json:"billingCycleDay"`
+	// The Platform's word for its type.
+	ContractType *string `json:"contractType,omitempty"`
+	// The mapped agreement, verified against ConnectWise for this request; null when unmapped.
+	PsaAgreement *PsaAgreement `json:"psaAgreement,omitempty"`
+	// True when several organizations share this one's company, so that an agreement must be chosen by hand.
+	AgreementRequired bool `json:"agreementRequired"`
+	// Why the mapped agreement no longer fits; null while it does, or when there is none.
+	AgreementProblem *SyncBlockerCode `json:"agreementProblem,omitempty"`
+	// MAPPED or UNMAPPED; RESPONSE_ERROR while the mapped agreement cannot be verified.
+	MappingStatus MappingStatus `json:"mappingStatus"`
+	// What to tell the user about mappingStatus or agreementProblem; null when there is nothing to say.
+	MappingStatusMessage *string `json:"mappingStatusMessage,omitempty"`
+	// Grows with every change of this mapping; send it back to detect lost updates.
+	Revision int `json:"revision"`
+	// When it was mapped; null when unmapped.
+	MappedAt *time.Time `json:"mappedAt,omitempty"`
+	// Who mapped it; null when unmapped.
+	MappedBy *string `json:"mappedBy,omitempty"`
+	// Number of the organization it bills.
+	OrganizationID int64 `json:"-"`
+	// The mapped agreement's record number; resolvers look the agreement up by it.
+	PsaAgreementID *psa.RecordID `json:"-"`
+}
+
+func (Contract) IsNode() {}
+
+// A page of contracts.
+type ContractConnection struct {
+	// The rows with their cursors.
+	Edges []*ContractEdge `json:"edges"`
+	// The rows.
+	Nodes []*Contract `json:"nodes"`
+	// Where the page stands.
+	PageInfo *PageInfo `json:"pageInfo"`
+	// Rows that match search and filter.
+	TotalCount int `json:"totalCount"`
+	// Positions of the page's rows; null on an empty page.
+	Range *PageRange `json:"range,omitempty"`
+	// Values to offer in each column's filter.
+	Facets *ContractFacets `json:"facets"`
+}
+
+// A contract in a page.
+type ContractEdge struct {
+	// For `after` and `before`.
+	Cursor string `json:"cursor"`
+	// The row.
+	Node *Contract `json:"node"`
+}
+
+// Values to offer in each funnel. Every list ignores its own column's filter and respects the others and the search.
+type ContractFacets struct {
+	// Currencies.
+	Currency []*FacetValue `json:"currency"`
+	// `MAPPED` and `UNMAPPED`.
+	MappingStatus []*FacetValue `json:"mappingStatus"`
+	// Why mapped agreements do not fit.
+	AgreementProblem []*FacetValue `json:"agreementProblem"`
+}
+
+// Conditions on contracts. All that are given must hold; values within one list are alternatives, and an empty list matches nothing.
+type ContractFilter struct {
+	// All of these hold.
+	And graphql.Omittable[[]*ContractFilter] `json:"and,omitempty"`
+	// At least one of these holds.
+	Or graphql.Omittable[[]*ContractFilter] `json:"or,omitempty"`
+	// This does not hold.
+	Not graphql.Omittable[*ContractFilter] `json:"not,omitempty"`
+	// One of these node ids.
+	ID graphql.Omittable[[]string] `json:"id,omitempty"`
+	// On the Contract ID.
+	PlatformID graphql.Omittable[*StringFilter] `json:"platformId,omitempty"`
+	// Of one of these organizations, by node id.
+	OrganizationID graphql.Omittable[[]string] `json:"organizationId,omitempty"`
+	// In one of these currencies.
+	Currency graphql.Omittable[[]string] `json:"currency,omitempty"`
+	// Mapped, unmapped or, with both, either.
+	MappingStatus graphql.Omittable[[]MappingState] `json:"mappingStatus,omitempty"`
+	// The mapped agreement has one of these problems.
+	AgreementProblem graphql.Omittable[[]SyncBlockerCode] `json:"agreementProblem,omitempty"`
+}
+
+// A column to sort contracts by.
+type ContractOrder struct {
+	// The column.
+	Field ContractOrderField `json:"field"`
+	// Up or down.
+	Direction SortDirection `json:"direction"`
 }
 
 // A Platform term and its ConnectWise counterpart.
@@ -188,6 +292,12 @@ type JobPayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
+// Which offers to load.
+type LoadOffersInput struct {
+	// How far the window reaches back from today, by invoice date: 1 to 12 months.
+	Months int `json:"months"`
+}
+
 // One thing that happened.
 type LogEntry struct {
 	// Node id.
@@ -250,6 +360,58 @@ type LogSummary struct {
 	LastUpdate *time.Time `json:"lastUpdate,omitempty"`
 }
 
+// A contract to map.
+type MapContractInput struct {
+	// The contract, by node id.
+	ContractID string `json:"contractId"`
+	// The agreement, by node id.
+	PsaAgreementID string `json:"psaAgreementId"`
+	// The revision the row had when it was read; the change is refused with CONFLICT if it has grown since.
+	ExpectedRevision graphql.Omittable[*int] `json:"expectedRevision,omitempty"`
+}
+
+// What became of mapContract.
+type MapContractPayload struct {
+	// The contract as it is now; null when there is none.
+	Contract *Contract `json:"contract,omitempty"`
+	// Unsynced invoice lines that the change reaches.
+	AffectedLineCount int `json:"affectedLineCount"`
+	// What was refused; empty on success.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// A row of the Products tab to save.
+type MapOfferInput struct {
+	// The offer, by node id.
+	OfferID string `json:"offerId"`
+	// The product, by node id. Many offers may share one.
+	PsaProductID string `json:"psaProductId"`
+	// The revision the row had when it was read; the change is refused with CONFLICT if it has grown since.
+	ExpectedRevision graphql.Omittable[*int] `json:"expectedRevision,omitempty"`
+}
+
+// What became of mapOffer.
+type MapOfferPayload struct {
+	// The offer as it is now; null when there is none.
+	Offer *Offer `json:"offer,omitempty"`
+	// What was refused; empty on success.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// Rows of the Products tab to save.
+type MapOffersInput struct {
+	// At most 1,000.
+	Mappings []*MapOfferInput `json:"mappings"`
+}
+
+// What became of mapOffers.
+type MapOffersPayload struct {
+	// The offers that hold what was asked, in the order of the input.
+	Offers []*Offer `json:"offers"`
+	// What was refused, by item; empty on success.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
 // A row of the Organizations tab to save.
 type MapOrganizationInput struct {
 	// The organization, by node id.
@@ -288,8 +450,118 @@ type MapOrganizationsPayload struct {
 type MappingSummary struct {
 	// The Organizations tab.
 	Organizations *OrganizationTotals `json:"organizations"`
+	// The Products tab.
+	Offers *MappingTotals `json:"offers"`
+	// Contracts.
+	Contracts *MappingTotals `json:"contracts"`
 	// When these totals held.
 	AsOf time.Time `json:"asOf"`
+}
+
+// Totals of one tab's summary line.
+type MappingTotals struct {
+	// All records.
+	Total int `json:"total"`
+	// Those mapped.
+	Mapped int `json:"mapped"`
+	// Those not mapped.
+	Unmapped int `json:"unmapped"`
+}
+
+// A product on the Platform that appeared on valid invoices.
+type Offer struct {
+	// Node id.
+	ID string `json:"id"`
+	// `Offer ID`: the Platform's own id.
+	PlatformID string `json:"platformId"`
+	// Name on the Platform.
+	Name string `json:"name"`
+	// The vendor's identifier; null for the offer that stands for custom invoices (grids print n/a).
+	ExternalID *string `json:"externalId,omitempty"`
+	// Who supplies it.
+	Vendor *Vendor `json:"vendor"`
+	// True for `Offer for Default Subscription`, which stands for the lines of custom invoices.
+	IsCustomInvoiceOffer bool `json:"isCustomInvoiceOffer"`
+	// The mapped product, verified against ConnectWise for this request; null when unmapped.
+	PsaProduct *PsaProduct `json:"psaProduct,omitempty"`
+	// MAPPED or UNMAPPED; RESPONSE_ERROR while the mapped product cannot be verified.
+	MappingStatus MappingStatus `json:"mappingStatus"`
+	// What to tell the user about mappingStatus; null when there is nothing to say.
+	MappingStatusMessage *string `json:"mappingStatusMessage,omitempty"`
+	// Grows with every change of this mapping; send it back to detect lost updates.
+	Revision int `json:"revision"`
+	// When it was mapped; null when unmapped.
+	MappedAt *time.Time `json:"mappedAt,omitempty"`
+	// Who mapped it; null when unmapped.
+	MappedBy *string `json:"mappedBy,omitempty"`
+	// The mapped product's record number; resolvers look the product up by it.
+	PsaProductID *psa.RecordID `json:"-"`
+}
+
+func (Offer) IsNode() {}
+
+// A page of offers.
+type OfferConnection struct {
+	// The rows with their cursors.
+	Edges []*OfferEdge `json:"edges"`
+	// The rows.
+	Nodes []*Offer `json:"nodes"`
+	// Where the page stands.
+	PageInfo *PageInfo `json:"pageInfo"`
+	// Rows that match search and filter.
+	TotalCount int `json:"totalCount"`
+	// Positions of the page's rows; null on an empty page.
+	Range *PageRange `json:"range,omitempty"`
+	// Values to offer in each column's filter.
+	Facets *OfferFacets `json:"facets"`
+}
+
+// An offer in a page.
+type OfferEdge struct {
+	// For `after` and `before`.
+	Cursor string `json:"cursor"`
+	// The row.
+	Node *Offer `json:"node"`
+}
+
+// Values to offer in each funnel. Every list ignores its own column's filter and respects the others and the search.
+type OfferFacets struct {
+	// Vendor names.
+	Vendor []*FacetValue `json:"vendor"`
+	// `MAPPED` and `UNMAPPED`.
+	MappingStatus []*FacetValue `json:"mappingStatus"`
+}
+
+// Conditions on offers. All that are given must hold; values within one list are alternatives, and an empty list matches nothing.
+type OfferFilter struct {
+	// All of these hold.
+	And graphql.Omittable[[]*OfferFilter] `json:"and,omitempty"`
+	// At least one of these holds.
+	Or graphql.Omittable[[]*OfferFilter] `json:"or,omitempty"`
+	// This does not hold.
+	Not graphql.Omittable[*OfferFilter] `json:"not,omitempty"`
+	// One of these node ids.
+	ID graphql.Omittable[[]string] `json:"id,omitempty"`
+	// On the name.
+	Name graphql.Omittable[*StringFilter] `json:"name,omitempty"`
+	// On the offer ID.
+	PlatformID graphql.Omittable[*StringFilter] `json:"platformId,omitempty"`
+	// On the external ID.
+	ExternalID graphql.Omittable[*StringFilter] `json:"externalId,omitempty"`
+	// Supplied by a vendor with one of these names.
+	Vendor graphql.Omittable[[]string] `json:"vendor,omitempty"`
+	// Mapped to one of these products, by node id.
+	PsaProductID graphql.Omittable[[]string] `json:"psaProductId,omitempty"`
+	// Mapped, unmapped or, with both, either.
+	MappingStatus graphql.Omittable[[]MappingState] `json:"mappingStatus,omitempty"`
+}
+
+// A column to sort offers by.
+type OfferOrder struct {
+	// The column.
+	Field OfferOrderField `json:"field"`
+	// Up or down.
+	Direction SortDirection `json:"direction"`
 }
 
 // A customer on the Platform that takes part in valid invoices.
@@ -318,6 +590,8 @@ type Organization struct {
 	MappedAt *time.Time `json:"mappedAt,omitempty"`
 	// Who mapped it; null when unmapped.
 	MappedBy *string `json:"mappedBy,omitempty"`
+	// Its contracts, by Contract ID.
+	Contracts *ContractConnection `json:"contracts"`
 	// The mapped company's record number; resolvers look the company up by it.
 	PsaCompanyID *psa.RecordID `json:"-"`
 }
@@ -426,6 +700,68 @@ type PageRange struct {
 	To int `json:"to"`
 }
 
+// A ConnectWise agreement with a company. What crosswalk posts are its additions.
+type PsaAgreement struct {
+	// Node id.
+	ID string `json:"id"`
+	// ConnectWise record number.
+	RecordID int `json:"recordId"`
+	// Its name.
+	Name string `json:"name"`
+	// Its Agreement Type.
+	Type *string `json:"type,omitempty"`
+	// The company it is with.
+	Company *PsaCompany `json:"company,omitempty"`
+	// Its first day.
+	StartDate *civil.Date `json:"startDate,omitempty"`
+	// Its last day; null while it is open-ended.
+	EndDate *civil.Date `json:"endDate,omitempty"`
+	// True when it was cancelled.
+	Cancelled bool `json:"cancelled"`
+	// True when ConnectWise no longer has it.
+	Deleted bool `json:"deleted"`
+	// Its currency, where ConnectWise tells it.
+	Currency *string `json:"currency,omitempty"`
+	// Whether ConnectWise was read for this answer.
+	Freshness PsaFreshness `json:"freshness"`
+	// When it last changed in ConnectWise.
+	LastUpdated *time.Time `json:"lastUpdated,omitempty"`
+	// The company's record number; resolvers look the company up by it.
+	CompanyID psa.RecordID `json:"-"`
+}
+
+func (PsaAgreement) IsNode() {}
+
+// A page of ConnectWise agreements.
+type PsaAgreementConnection struct {
+	// The rows with their cursors.
+	Edges []*PsaAgreementEdge `json:"edges"`
+	// The rows.
+	Nodes []*PsaAgreement `json:"nodes"`
+	// Where the page stands.
+	PageInfo *PageInfo `json:"pageInfo"`
+	// Rows that match search and filter.
+	TotalCount int `json:"totalCount"`
+}
+
+// A ConnectWise agreement in a page.
+type PsaAgreementEdge struct {
+	// For `after` and `before`.
+	Cursor string `json:"cursor"`
+	// The row.
+	Node *PsaAgreement `json:"node"`
+}
+
+// Conditions on ConnectWise agreements. All that are given must hold.
+type PsaAgreementFilter struct {
+	// One of these Agreement Types, by name.
+	Type graphql.Omittable[[]string] `json:"type,omitempty"`
+	// In one of these currencies.
+	Currency graphql.Omittable[[]string] `json:"currency,omitempty"`
+	// True offers cancelled, ended and deleted agreements too.
+	IncludeClosed graphql.Omittable[*bool] `json:"includeClosed,omitempty"`
+}
+
 // A ConnectWise Agreement Type. Agreements that crosswalk creates carry the one chosen in settings.
 type PsaAgreementType struct {
 	// Node id.
@@ -458,6 +794,8 @@ type PsaCompany struct {
 	LastUpdated *time.Time `json:"lastUpdated,omitempty"`
 	// The organizations mapped to it, by name.
 	Organizations *OrganizationConnection `json:"organizations"`
+	// All its agreements as last mirrored, closed ones included, by name; psaAgreements(companyId:) offers the open ones.
+	Agreements *PsaAgreementConnection `json:"agreements"`
 }
 
 func (PsaCompany) IsNode() {}
@@ -488,6 +826,62 @@ type PsaCompanyFilter struct {
 	Status graphql.Omittable[[]string] `json:"status,omitempty"`
 	// True offers deleted companies too.
 	IncludeDeleted graphql.Omittable[*bool] `json:"includeDeleted,omitempty"`
+}
+
+// A product of the ConnectWise catalog.
+type PsaProduct struct {
+	// Node id.
+	ID string `json:"id"`
+	// ConnectWise record number.
+	RecordID int `json:"recordId"`
+	// `PSA Product ID`.
+	Identifier string `json:"identifier"`
+	// `PSA Product Name`.
+	Description string `json:"description"`
+	// Its category.
+	Category *string `json:"category,omitempty"`
+	// Its price in the catalog.
+	Price *decimal.Decimal `json:"price,omitempty"`
+	// Its cost in the catalog.
+	Cost *decimal.Decimal `json:"cost,omitempty"`
+	// True when it is no longer sold.
+	Inactive bool `json:"inactive"`
+	// True when ConnectWise no longer has it.
+	Deleted bool `json:"deleted"`
+	// Whether ConnectWise was read for this answer.
+	Freshness PsaFreshness `json:"freshness"`
+	// When it last changed in ConnectWise.
+	LastUpdated *time.Time `json:"lastUpdated,omitempty"`
+}
+
+func (PsaProduct) IsNode() {}
+
+// A page of catalog products.
+type PsaProductConnection struct {
+	// The rows with their cursors.
+	Edges []*PsaProductEdge `json:"edges"`
+	// The rows.
+	Nodes []*PsaProduct `json:"nodes"`
+	// Where the page stands.
+	PageInfo *PageInfo `json:"pageInfo"`
+	// Rows that match search and filter.
+	TotalCount int `json:"totalCount"`
+}
+
+// A catalog product in a page.
+type PsaProductEdge struct {
+	// For `after` and `before`.
+	Cursor string `json:"cursor"`
+	// The row.
+	Node *PsaProduct `json:"node"`
+}
+
+// Conditions on catalog products. All that are given must hold.
+type PsaProductFilter struct {
+	// One of these categories.
+	Category graphql.Omittable[[]string] `json:"category,omitempty"`
+	// True offers inactive and deleted products too.
+	IncludeInactive graphql.Omittable[*bool] `json:"includeInactive,omitempty"`
 }
 
 // What became of saveConnectWiseCredentials.
@@ -568,6 +962,40 @@ type TestConnectWiseConnectionPayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
+// A contract to unmap.
+type UnmapContractInput struct {
+	// The contract, by node id.
+	ContractID string `json:"contractId"`
+	// The revision the row had when it was read; the change is refused with CONFLICT if it has grown since.
+	ExpectedRevision graphql.Omittable[*int] `json:"expectedRevision,omitempty"`
+}
+
+// What became of unmapContract.
+type UnmapContractPayload struct {
+	// The contract as it is now; null when there is none.
+	Contract *Contract `json:"contract,omitempty"`
+	// Unsynced invoice lines that the change reaches.
+	AffectedLineCount int `json:"affectedLineCount"`
+	// What was refused; empty on success.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// A row of the Products tab to unmap.
+type UnmapOfferInput struct {
+	// The offer, by node id.
+	OfferID string `json:"offerId"`
+	// The revision the row had when it was read; the change is refused with CONFLICT if it has grown since.
+	ExpectedRevision graphql.Omittable[*int] `json:"expectedRevision,omitempty"`
+}
+
+// What became of unmapOffer.
+type UnmapOfferPayload struct {
+	// The offer as it is now; null when there is none.
+	Offer *Offer `json:"offer,omitempty"`
+	// What was refused; empty on success.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
 // A row of the Organizations tab to unmap.
 type UnmapOrganizationInput struct {
 	// The organization, by node id.
@@ -612,6 +1040,14 @@ type UserError struct {
 	Message string `json:"message"`
 	// Path into the input, as in `["mappings", "3", "psaCompanyId"]`; null when the refusal is about the whole.
 	Field []string `json:"field,omitempty"`
+}
+
+// The supplier of offers.
+type Vendor struct {
+	// Node id.
+	ID string `json:"id"`
+	// The vendor's name.
+	Name string `json:"name"`
 }
 
 // The caller, as its token says.
@@ -761,21 +1197,88 @@ func (e CircuitState) MarshalJSON() ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
+// The columns contracts can be sorted by.
+type ContractOrderField string
+
+const (
+	// Contract ID.
+	ContractOrderFieldContractID ContractOrderField = "CONTRACT_ID"
+	// Name of the organization, alphabetically.
+	ContractOrderFieldOrganizationName ContractOrderField = "ORGANIZATION_NAME"
+	// Currency.
+	ContractOrderFieldCurrency ContractOrderField = "CURRENCY"
+	// Mapped first, then unmapped.
+	ContractOrderFieldMappingStatus ContractOrderField = "MAPPING_STATUS"
+)
+
+var AllContractOrderField = []ContractOrderField{
+	ContractOrderFieldContractID,
+	ContractOrderFieldOrganizationName,
+	ContractOrderFieldCurrency,
+	ContractOrderFieldMappingStatus,
+}
+
+func (e ContractOrderField) IsValid() bool {
+	switch e {
+	case ContractOrderFieldContractID, ContractOrderFieldOrganizationName, ContractOrderFieldCurrency, ContractOrderFieldMappingStatus:
+		return true
+	}
+	return false
+}
+
+func (e ContractOrderField) String() string {
+	return string(e)
+}
+
+func (e *ContractOrderField) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = ContractOrderField(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid ContractOrderField", str)
+	}
+	return nil
+}
+
+func (e ContractOrderField) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *ContractOrderField) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e ContractOrderField) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
 // What a background run does.
 type JobKind string
 
 const (
 	// Refreshes companies from ConnectWise and organizations from the Platform.
 	JobKindSyncOrganizations JobKind = "SYNC_ORGANIZATIONS"
+	// Refreshes the catalog from ConnectWise and offers from the Platform's invoices.
+	JobKindLoadOffers JobKind = "LOAD_OFFERS"
 )
 
 var AllJobKind = []JobKind{
 	JobKindSyncOrganizations,
+	JobKindLoadOffers,
 }
 
 func (e JobKind) IsValid() bool {
 	switch e {
-	case JobKindSyncOrganizations:
+	case JobKindSyncOrganizations, JobKindLoadOffers:
 		return true
 	}
 	return false
@@ -1061,6 +1564,79 @@ func (e *MappingStatus) UnmarshalJSON(b []byte) error {
 }
 
 func (e MappingStatus) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// The columns offers can be sorted by.
+type OfferOrderField string
+
+const (
+	// Name, alphabetically.
+	OfferOrderFieldName OfferOrderField = "NAME"
+	// Offer ID.
+	OfferOrderFieldOfferID OfferOrderField = "OFFER_ID"
+	// External ID.
+	OfferOrderFieldExternalID OfferOrderField = "EXTERNAL_ID"
+	// Vendor name, alphabetically.
+	OfferOrderFieldVendorName OfferOrderField = "VENDOR_NAME"
+	// Description of the mapped product, alphabetically.
+	OfferOrderFieldPsaProductName OfferOrderField = "PSA_PRODUCT_NAME"
+	// Identifier of the mapped product, alphabetically.
+	OfferOrderFieldPsaProductID OfferOrderField = "PSA_PRODUCT_ID"
+	// Mapped first, then unmapped.
+	OfferOrderFieldMappingStatus OfferOrderField = "MAPPING_STATUS"
+)
+
+var AllOfferOrderField = []OfferOrderField{
+	OfferOrderFieldName,
+	OfferOrderFieldOfferID,
+	OfferOrderFieldExternalID,
+	OfferOrderFieldVendorName,
+	OfferOrderFieldPsaProductName,
+	OfferOrderFieldPsaProductID,
+	OfferOrderFieldMappingStatus,
+}
+
+func (e OfferOrderField) IsValid() bool {
+	switch e {
+	case OfferOrderFieldName, OfferOrderFieldOfferID, OfferOrderFieldExternalID, OfferOrderFieldVendorName, OfferOrderFieldPsaProductName, OfferOrderFieldPsaProductID, OfferOrderFieldMappingStatus:
+		return true
+	}
+	return false
+}
+
+func (e OfferOrderField) String() string {
+	return string(e)
+}
+
+func (e *OfferOrderField) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = OfferOrderField(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid OfferOrderField", str)
+	}
+	return nil
+}
+
+func (e OfferOrderField) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *OfferOrderField) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e OfferOrderField) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil
@@ -1439,6 +2015,91 @@ func (e *SortDirection) UnmarshalJSON(b []byte) error {
 }
 
 func (e SortDirection) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// Why something cannot be posted. Of these, a contract's agreementProblem shows AGREEMENT_NOT_OF_COMPANY, AGREEMENT_CLOSED, CURRENCY_MISMATCH and PSA_RECORD_MISSING.
+type SyncBlockerCode string
+
+const (
+	// Credentials or the Agreement Type are missing.
+	SyncBlockerCodeSetupIncomplete SyncBlockerCode = "SETUP_INCOMPLETE"
+	// The invoice is not valid, or not any more.
+	SyncBlockerCodeInvoiceNotValid SyncBlockerCode = "INVOICE_NOT_VALID"
+	// The organization is not mapped to a company.
+	SyncBlockerCodeOrganizationUnmapped SyncBlockerCode = "ORGANIZATION_UNMAPPED"
+	// The organization is excluded from sync.
+	SyncBlockerCodeOrganizationExcluded SyncBlockerCode = "ORGANIZATION_EXCLUDED"
+	// The offer is not mapped to a product.
+	SyncBlockerCodeProductUnmapped SyncBlockerCode = "PRODUCT_UNMAPPED"
+	// Several organizations share the company, so an agreement must be chosen by hand.
+	SyncBlockerCodeAgreementRequired SyncBlockerCode = "AGREEMENT_REQUIRED"
+	// The agreement belongs to another company, as after a re-mapping of the organization.
+	SyncBlockerCodeAgreementNotOfCompany SyncBlockerCode = "AGREEMENT_NOT_OF_COMPANY"
+	// The agreement is cancelled or has ended.
+	SyncBlockerCodeAgreementClosed SyncBlockerCode = "AGREEMENT_CLOSED"
+	// ConnectWise no longer has the record.
+	SyncBlockerCodePsaRecordMissing SyncBlockerCode = "PSA_RECORD_MISSING"
+	// The charge ends before it starts.
+	SyncBlockerCodeDateRangeInvalid SyncBlockerCode = "DATE_RANGE_INVALID"
+	// The currencies differ.
+	SyncBlockerCodeCurrencyMismatch SyncBlockerCode = "CURRENCY_MISMATCH"
+)
+
+var AllSyncBlockerCode = []SyncBlockerCode{
+	SyncBlockerCodeSetupIncomplete,
+	SyncBlockerCodeInvoiceNotValid,
+	SyncBlockerCodeOrganizationUnmapped,
+	SyncBlockerCodeOrganizationExcluded,
+	SyncBlockerCodeProductUnmapped,
+	SyncBlockerCodeAgreementRequired,
+	SyncBlockerCodeAgreementNotOfCompany,
+	SyncBlockerCodeAgreementClosed,
+	SyncBlockerCodePsaRecordMissing,
+	SyncBlockerCodeDateRangeInvalid,
+	SyncBlockerCodeCurrencyMismatch,
+}
+
+func (e SyncBlockerCode) IsValid() bool {
+	switch e {
+	case SyncBlockerCodeSetupIncomplete, SyncBlockerCodeInvoiceNotValid, SyncBlockerCodeOrganizationUnmapped, SyncBlockerCodeOrganizationExcluded, SyncBlockerCodeProductUnmapped, SyncBlockerCodeAgreementRequired, SyncBlockerCodeAgreementNotOfCompany, SyncBlockerCodeAgreementClosed, SyncBlockerCodePsaRecordMissing, SyncBlockerCodeDateRangeInvalid, SyncBlockerCodeCurrencyMismatch:
+		return true
+	}
+	return false
+}
+
+func (e SyncBlockerCode) String() string {
+	return string(e)
+}
+
+func (e *SyncBlockerCode) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = SyncBlockerCode(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid SyncBlockerCode", str)
+	}
+	return nil
+}
+
+func (e SyncBlockerCode) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *SyncBlockerCode) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e SyncBlockerCode) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

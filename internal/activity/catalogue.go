@@ -9,6 +9,10 @@ const (
 	OrgSyncCompleted Code = "ORG_SYNC_COMPLETED"
 	OrgsCreated      Code = "ORGS_CREATED"
 	OrgsUpdated      Code = "ORGS_UPDATED"
+
+	ProductLoadStarted   Code = "PRODUCT_LOAD_STARTED"
+	ProductLoadCompleted Code = "PRODUCT_LOAD_COMPLETED"
+
 	MappingChanged   Code = "MAPPING_CHANGED"
 	MappingRemoved   Code = "MAPPING_REMOVED"
 	ExclusionChanged Code = "EXCLUSION_CHANGED"
@@ -23,6 +27,7 @@ const (
 // The codes of Warning entries.
 const (
 	OrganizationNotInFeed Code = "ORGANIZATION_NOT_IN_FEED"
+	ContractNotInFeed     Code = "CONTRACT_NOT_IN_FEED"
 )
 
 // The codes of Error entries.

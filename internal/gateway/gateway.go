@@ -92,13 +92,14 @@ func New(config Config) (*Gateway, error) {
 
 	listener := notify.NewListener(config.DB, config.Log)
 	runner := jobs.NewRunner(config.DB, jobs.Options{Listener: listener, Lease: config.Lease, Log: config.Log})
-	synchronizer := &mapping.Synchronizer{Clients: clients, Feed: upstream.feed, Zone: upstream.zone, Clock: config.Clock}
-	runner.Handle(mapping.KindSync, synchronizer.Run)
+	sources := mapping.Sources{Clients: clients, Feed: upstream.feed, Today: upstream.today}
+	runner.Handle(mapping.KindSync, (&mapping.Synchronizer{Sources: sources}).Run)
+	runner.Handle(mapping.KindLoadOffers, (&mapping.OfferLoader{Sources: sources}).Run)
 
 	resolver := &graph.Resolver{
 		DB: config.DB, Accounts: accounts, Clients: clients, Directory: directory,
-		Mapping: mapping.NewService(config.DB, directory, config.PSABudget, time.Now),
-		Budget:  config.PSABudget, Now: time.Now,
+		Mapping: mapping.NewService(config.DB, directory, config.PSABudget, time.Now, upstream.today),
+		Budget:  config.PSABudget, Today: upstream.today, Now: time.Now,
 	}
 	handler, err := httpapi.New(httpapi.Config{
 		Schema:         resolver.Schema(httpapi.WithoutDefer),
@@ -206,10 +207,11 @@ func (u upstreams) feed(ctx context.Context, seller postgres.SellerID) (platform
 	return feed.NewClient(config)
 }
 
-func (u upstreams) zone(ctx context.Context, seller postgres.SellerID) (*time.Location, error) {
+// today tells the date in the seller's time zone.
+func (u upstreams) today(ctx context.Context, seller postgres.SellerID) (civil.Date, error) {
 	home, err := u.accounts.Seller(ctx, seller)
 	if err != nil {
-		return nil, err
+		return civil.Date{}, err
 	}
-	return home.Zone, nil
+	return u.config.Clock.Today(home.Zone), nil
 }

@@ -8,9 +8,13 @@ import (
 	"time"
 
 	"crosswalk/internal/activity"
+	"crosswalk/internal/civil"
 	"crosswalk/internal/postgres"
 	"crosswalk/internal/psa"
 )
+
+// Today returns the date it is for a seller.
+type Today func(ctx context.Context, seller postgres.SellerID) (civil.Date, error)
 
 // Service changes mappings.
 type Service struct {
@@ -18,12 +22,13 @@ type Service struct {
 	directory *psa.Directory
 	budget    time.Duration
 	now       func() time.Time
+	today     Today
 }
 
 // NewService returns a Service that verifies what is mapped to with directory and waits for its answer no
-// longer than budget.
-func NewService(db *postgres.DB, directory *psa.Directory, budget time.Duration, now func() time.Time) *Service {
-	return &Service{db: db, directory: directory, budget: budget, now: now}
+// longer than budget. Changes are stamped with now; whether an agreement has ended is judged by today.
+func NewService(db *postgres.DB, directory *psa.Directory, budget time.Duration, now func() time.Time, today Today) *Service {
+	return &Service{db: db, directory: directory, budget: budget, now: now, today: today}
 }
 
 // Outcome is what became of edits.
@@ -38,12 +43,20 @@ type Outcome struct {
 // A record may be mapped only to a ConnectWise record that exists; while ConnectWise does not answer, the
 // mirror is believed.
 func (s *Service) Edit(ctx context.Context, seller postgres.SellerID, kind Kind, by string, edits []Edit) (Outcome, error) {
-	found := s.verify(ctx, seller, edits)
+	if len(edits) == 0 {
+		return Outcome{}, nil
+	}
+	today, err := s.today(ctx, seller)
+	if err != nil {
+		return Outcome{}, err
+	}
+	spec := kinds[kind]
+	said := s.confirm(ctx, spec, seller, edits)
 	var outcome Outcome
-	err := s.db.Seller(seller).Write(ctx, func(ctx context.Context, tx *postgres.Tx) error {
-		e := editing{tx: tx, seller: seller, kind: kind, spec: kinds[kind], by: by, now: s.now()}
+	err = s.db.Seller(seller).Write(ctx, func(ctx context.Context, tx *postgres.Tx) error {
+		e := editing{tx: tx, seller: seller, kind: kind, kindSpec: spec, by: by, now: s.now(), today: today}
 		var err error
-		outcome, err = e.run(ctx, found, edits)
+		outcome, err = e.run(ctx, said, edits)
 		return err
 	})
 	if err != nil {
@@ -52,28 +65,18 @@ func (s *Service) Edit(ctx context.Context, seller postgres.SellerID, kind Kind,
 	return outcome, nil
 }
 
-// verification is what ConnectWise said of the records that edits point at.
-type verification struct {
-	asked     []psa.RecordID
-	answered  bool
-	companies map[psa.RecordID]psa.Company
-}
-
-func (s *Service) verify(ctx context.Context, seller postgres.SellerID, edits []Edit) verification {
-	var v verification
+// confirm asks ConnectWise for the records that edits point at, each once, within the budget.
+func (s *Service) confirm(ctx context.Context, spec kindSpec, seller postgres.SellerID, edits []Edit) confirmation {
+	var ids []psa.RecordID
 	for _, e := range edits {
-		if e.Target.record != 0 && !slices.Contains(v.asked, e.Target.record) {
-			v.asked = append(v.asked, e.Target.record)
+		if e.Target.record != 0 {
+			ids = append(ids, e.Target.record)
 		}
 	}
-	if len(v.asked) == 0 {
-		return v
-	}
+	slices.Sort(ids)
 	ctx, cancel := context.WithTimeout(ctx, s.budget)
 	defer cancel()
-	companies, err := s.directory.ConfirmCompanies(ctx, seller, v.asked)
-	v.companies, v.answered = companies, err == nil
-	return v
+	return spec.targets.confirm(ctx, s.directory, seller, slices.Compact(ids))
 }
 
 // editing is one transaction of edits.
@@ -81,11 +84,12 @@ type editing struct {
 	tx     *postgres.Tx
 	seller postgres.SellerID
 	kind   Kind
-	spec   kindSpec
-	by     string
-	now    time.Time
+	kindSpec
+	by    string
+	now   time.Time
+	today civil.Date
 
-	targets map[psa.RecordID]psa.Company
+	records map[psa.RecordID]target
 	changes []activity.Change
 	entries []activity.Entry
 }
@@ -97,6 +101,9 @@ type state struct {
 	Target   *psa.RecordID `db:"target"`
 	Excluded bool          `db:"excluded"`
 	Revision int           `db:"revision"`
+	// Company and Currency are what the target must agree with, where the kind has them.
+	Company  *psa.RecordID `db:"company"`
+	Currency *string       `db:"currency"`
 	changed  bool
 	remapped bool
 }
@@ -108,12 +115,18 @@ type snapshot struct {
 	Excluded *bool         `json:"excluded,omitempty"`
 }
 
-func (e *editing) run(ctx context.Context, found verification, edits []Edit) (Outcome, error) {
+func (e *editing) run(ctx context.Context, said confirmation, edits []Edit) (Outcome, error) {
 	states, err := e.lock(ctx, edits)
 	if err != nil {
 		return Outcome{}, err
 	}
-	if err := e.readTargets(ctx, found, states); err != nil {
+	var before []psa.RecordID
+	for _, s := range states {
+		if s.Target != nil {
+			before = append(before, *s.Target)
+		}
+	}
+	if e.records, err = said.settle(ctx, e.tx, e.seller, before); err != nil {
 		return Outcome{}, err
 	}
 	var outcome Outcome
@@ -139,18 +152,15 @@ func (e *editing) lock(ctx context.Context, edits []Edit) (map[int64]*state, err
 	for i, edit := range edits {
 		ids[i] = edit.Record
 	}
-	excluded := "false"
-	if e.spec.excludable {
-		excluded = "excluded_from_sync"
-	}
 	var rows []*state
 	err := e.tx.SelectContext(ctx, &rows, `
-		SELECT id, name, `+e.spec.target+` AS target, `+excluded+` AS excluded, revision
-		FROM `+e.spec.table+`
-		WHERE seller_id = $1
-			AND id = ANY($2)
-		ORDER BY id
-		FOR NO KEY UPDATE`,
+		SELECT r.id, r.`+e.name+` AS name, r.`+e.target+` AS target, `+e.excluded+` AS excluded, r.revision,
+			`+e.company+` AS company, `+e.currency+` AS currency
+		FROM `+e.table+` r
+		WHERE r.seller_id = $1
+			AND r.id = ANY($2)
+		ORDER BY r.id
+		FOR NO KEY UPDATE OF r`,
 		e.seller, ids)
 	if err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
@@ -162,44 +172,10 @@ func (e *editing) lock(ctx context.Context, edits []Edit) (map[int64]*state, err
 	return states, nil
 }
 
-// readTargets learns the ConnectWise records that are pointed at, before and after. What ConnectWise just
-// answered is copied into the mirror first, so that the mirror knows a record at least as well as the mapping.
-func (e *editing) readTargets(ctx context.Context, found verification, states map[int64]*state) error {
-	var live []psa.Company
-	var gone []psa.RecordID
-	for _, id := range found.asked {
-		if c, ok := found.companies[id]; ok {
-			live = append(live, c)
-		} else if found.answered {
-			gone = append(gone, id)
-		}
-	}
-	if _, err := psa.SaveCompanies(ctx, e.tx, e.seller, live); err != nil {
-		return err
-	}
-	if err := psa.FlagDeletedCompanies(ctx, e.tx, e.seller, gone); err != nil {
-		return err
-	}
-	ids := slices.Clone(found.asked)
-	for _, s := range states {
-		if s.Target != nil {
-			ids = append(ids, *s.Target)
-		}
-	}
-	var err error
-	e.targets, err = psa.MirroredCompanies(ctx, e.tx, e.seller, ids)
-	for _, id := range gone {
-		if _, mirrored := e.targets[id]; !mirrored && err == nil {
-			e.targets[id] = psa.Company{ID: id, Deleted: true}
-		}
-	}
-	return err
-}
-
 // apply makes one edit on the state, or refuses it.
 func (e *editing) apply(i int, edit Edit, s *state) *Refusal {
 	if s == nil {
-		return refuse(i, NotFound, "There is no such %s. Refresh the list and try again.", e.spec.noun)
+		return refuse(i, NotFound, "There is no such %s. Refresh the list and try again.", e.noun)
 	}
 	before := e.snapshot(s)
 	after := *s
@@ -221,7 +197,7 @@ func (e *editing) apply(i int, edit Edit, s *state) *Refusal {
 			s.Name, s.Revision, *edit.ExpectedRevision)
 	}
 	if remapped && after.Target != nil {
-		if refusal := e.checkTarget(i, *after.Target); refusal != nil {
+		if refusal := e.checkTarget(i, &after); refusal != nil {
 			return refusal
 		}
 	}
@@ -232,14 +208,21 @@ func (e *editing) apply(i int, edit Edit, s *state) *Refusal {
 	return nil
 }
 
-func (e *editing) checkTarget(i int, id psa.RecordID) *Refusal {
-	target, known := e.targets[id]
+// checkTarget refuses a record to map to that does not exist any more, or does not fit.
+func (e *editing) checkTarget(i int, s *state) *Refusal {
+	record, known := e.records[*s.Target]
 	var refusal *Refusal
 	switch {
 	case !known:
-		refusal = refuse(i, PsaUnavailable, "ConnectWise does not answer, and this %s is not known yet. Try again in a few minutes.", e.spec.other)
-	case target.Deleted:
-		refusal = refuse(i, NotFound, "ConnectWise no longer has this %s. Choose another one.", e.spec.other)
+		refusal = refuse(i, PsaUnavailable, "ConnectWise does not answer, and this %s is not known yet. Try again in a few minutes.", e.other)
+	case record.deleted:
+		refusal = refuse(i, NotFound, "ConnectWise no longer has this %s. Choose another one.", e.other)
+	case e.fits != nil:
+		code, message := e.fits(s, record, e.today)
+		if code == "" {
+			return nil
+		}
+		refusal = refuse(i, code, "%s", message)
 	default:
 		return nil
 	}
@@ -254,9 +237,9 @@ func sameTarget(a, b *psa.RecordID) bool {
 func (e *editing) snapshot(s *state) snapshot {
 	shot := snapshot{Target: s.Target}
 	if s.Target != nil {
-		shot.Name = e.targets[*s.Target].Name
+		shot.Name = e.records[*s.Target].name
 	}
-	if e.spec.excludable {
+	if e.excludable() {
 		excluded := s.Excluded
 		shot.Excluded = &excluded
 	}
@@ -315,12 +298,12 @@ func (e *editing) store(ctx context.Context, states map[int64]*state) error {
 		return nil
 	}
 	exclusion := ""
-	if e.spec.excludable {
-		exclusion = "excluded_from_sync = n.excluded,"
+	if e.excludable() {
+		exclusion = e.excluded + " = n.excluded,"
 	}
 	_, err := e.tx.ExecContext(ctx, `
-		UPDATE `+e.spec.table+` AS r
-		SET `+e.spec.target+` = NULLIF(n.target, 0),
+		UPDATE `+e.table+` AS r
+		SET `+e.target+` = NULLIF(n.target, 0),
 			`+exclusion+`
 			revision = n.revision,
 			mapped_at = CASE WHEN NOT n.remapped THEN r.mapped_at WHEN n.target <> 0 THEN $7::timestamptz END,

@@ -3,30 +3,59 @@ package mapping
 import (
 	"fmt"
 
+	"crosswalk/internal/civil"
 	"crosswalk/internal/psa"
 )
 
-// Kind is a kind of Platform record that is mapped to a ConnectWise record.
+// Kind is a kind of Platform record that is mapped to a kind of ConnectWise record.
 type Kind string
 
-// The kinds of records.
+// The kinds of records. The names are those that totals, history and log know them by.
 const (
 	KindOrganization Kind = "ORGANIZATION"
+	KindOffer        Kind = "OFFER"
+	KindContract     Kind = "CONTRACT"
 )
 
-// kindSpec says where a kind keeps its mapping and how to speak of it.
+// kindSpec is all that distinguishes the mapping of one kind from that of another.
 type kindSpec struct {
-	table  string
-	target string // the column with the ConnectWise record number
-	noun   string // as a user calls one
-	other  string // as a user calls what it is mapped to
-	// excludable kinds can be kept out of ConnectWise.
-	excludable bool
+	table string
+	// name is the column a record is called by; noun is what a user calls the kind.
+	name, noun string
+	// target is the column with the ConnectWise record number; other is what a user calls that record, and
+	// targets reads it.
+	target, other string
+	targets       targetReader
+	// excluded is the column that keeps a record out of ConnectWise, or false for kinds that have none.
+	excluded string
+	// company and currency are what a target must agree with, for kinds that have them.
+	company, currency string
+	// fits refuses a target that exists but does not fit; nil fits all.
+	fits func(s *state, t target, today civil.Date) (RefusalCode, string)
 }
 
 var kinds = map[Kind]kindSpec{
-	KindOrganization: {table: "organization", target: "psa_company_id", noun: "organization", other: "company", excludable: true},
+	KindOrganization: {
+		table: "organization", name: "name", noun: "organization",
+		target: "psa_company_id", other: "company", targets: companies,
+		excluded: "excluded_from_sync", company: "NULL::int", currency: "NULL",
+	},
+	KindOffer: {
+		table: "offer", name: "name", noun: "offer",
+		target: "psa_product_id", other: "product", targets: products,
+		excluded: "false", company: "NULL::int", currency: "NULL",
+	},
+	KindContract: {
+		table: "contract", name: "platform_id", noun: "contract",
+		target: "psa_agreement_id", other: "agreement", targets: agreements,
+		excluded: "false", currency: "r.currency",
+		company: "(SELECT o.psa_company_id FROM organization o WHERE o.seller_id = r.seller_id AND o.id = r.organization_id)",
+		fits:    agreementFits,
+	},
 }
+
+// excludable reports whether records of the kind can be kept out of ConnectWise.
+func (k kindSpec) excludable() bool { return k.excluded != "false" }
 
 // Edit is one change of one record's mapping.
 type Edit struct {
@@ -55,9 +84,12 @@ type RefusalCode string
 
 // The codes of refusals.
 const (
-	NotFound       RefusalCode = "NOT_FOUND"
-	Conflict       RefusalCode = "CONFLICT"
-	PsaUnavailable RefusalCode = "PSA_UNAVAILABLE"
+	NotFound         RefusalCode = "NOT_FOUND"
+	Conflict         RefusalCode = "CONFLICT"
+	PsaUnavailable   RefusalCode = "PSA_UNAVAILABLE"
+	NotOfCompany     RefusalCode = "NOT_OF_COMPANY"
+	Closed           RefusalCode = "CLOSED"
+	CurrencyMismatch RefusalCode = "CURRENCY_MISMATCH"
 )
 
 // Refusal is an edit that was not made.
@@ -72,4 +104,21 @@ type Refusal struct {
 
 func refuse(edit int, code RefusalCode, format string, args ...any) *Refusal {
 	return &Refusal{Edit: edit, Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// agreementFits says whether a contract may be mapped to an agreement: it must belong to the company of the
+// contract's organization, be open, and be in the contract's currency where ConnectWise tells one.
+func agreementFits(s *state, t target, today civil.Date) (RefusalCode, string) {
+	a := t.agreement
+	switch {
+	case s.Company == nil:
+		return NotOfCompany, "The contract's organization is not mapped to a company yet. Map the organization first, then choose one of that company's agreements."
+	case a.CompanyID != *s.Company:
+		return NotOfCompany, "This agreement belongs to another company than the contract's organization is mapped to. Choose one of that company's agreements."
+	case a.IsClosed(today):
+		return Closed, "This agreement is cancelled or has ended. Choose an open one."
+	case a.Currency != "" && s.Currency != nil && a.Currency != *s.Currency:
+		return CurrencyMismatch, fmt.Sprintf("This agreement is in %s and the contract in %s. Choose an agreement in %s.", a.Currency, *s.Currency, *s.Currency)
+	}
+	return "", ""
 }

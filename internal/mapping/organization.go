@@ -8,7 +8,6 @@ package mapping
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"crosswalk/internal/postgres"
@@ -60,71 +59,23 @@ var organizations = &grid.Grid{
 		"psa_identifier":     {SQL: "c.identifier", Joins: company, Nullable: true},
 		"psa_status":         {SQL: "c.status", Joins: company, Nullable: true},
 		"excluded_from_sync": {SQL: "o.excluded_from_sync", Type: grid.Boolean},
-		"mapping_status": {
-			SQL:   "CASE WHEN o.psa_company_id IS NULL THEN 'UNMAPPED' ELSE 'MAPPED' END",
-			Order: "(o.psa_company_id IS NULL)", OrderType: grid.Boolean,
-		},
-		"revision":  {SQL: "o.revision", Type: grid.Integer},
-		"mapped_at": {SQL: "o.mapped_at", Type: grid.Instant, Nullable: true},
-		"mapped_by": {SQL: "o.mapped_by", Nullable: true},
-		"search":    {SQL: "o.search_text", Folded: true},
+		"mapping_status":     mappingStatus("o.psa_company_id"),
+		"revision":           {SQL: "o.revision", Type: grid.Integer},
+		"mapped_at":          {SQL: "o.mapped_at", Type: grid.Instant, Nullable: true},
+		"mapped_by":          {SQL: "o.mapped_by", Nullable: true},
+		"search":             {SQL: "o.search_text", Folded: true},
 	},
 }
 
 // Organizations answers a request for seller's organizations.
 func Organizations(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID, req grid.Request) (*grid.Result[Organization], error) {
-	if req.Where == nil {
-		req.KnownTotal = func(ctx context.Context, tx *postgres.Tx) (int, error) {
-			totals, err := ReadTotals(ctx, tx, seller, KindOrganization)
-			return totals.Total, err
-		}
-	}
-	return grid.Fetch[Organization](ctx, tx, organizations, seller, req)
+	return grid.Fetch[Organization](ctx, tx, organizations, seller, withKnownTotal(req, seller, KindOrganization))
 }
 
 // SearchOrganizations holds for organizations with text in name, reference number, PSA name or PSA identifier.
 func SearchOrganizations(seller postgres.SellerID, text string) grid.Condition {
 	return grid.Any(
 		grid.Contains("search", text),
-		mappedToMatch("o.psa_company_id", "psa_company", seller, text),
+		mappedToMatch("o.psa_company_id", "psa_company", "search_text", seller, text),
 	)
-}
-
-// mappedToMatch holds for rows whose PSA record matches text. The matching records are found first, by
-// their own search index, so that neither side is read through.
-func mappedToMatch(column, table string, seller postgres.SellerID, text string) grid.Condition {
-	return grid.Expression(nil, column+` = ANY (ARRAY(
-		SELECT m.record_id
-		FROM `+table+` m
-		WHERE m.seller_id = ?
-			AND m.search_text LIKE lower(?::text COLLATE alphabetical) COLLATE "C"))`,
-		seller, grid.Pattern(text))
-}
-
-// Totals count the records of one kind, whatever a list is filtered by.
-type Totals struct {
-	Total    int `db:"total"`
-	Mapped   int `db:"mapped"`
-	Excluded int `db:"excluded"`
-}
-
-// Unmapped is what is not mapped.
-func (t Totals) Unmapped() int { return t.Total - t.Mapped }
-
-// ReadTotals returns the totals of one kind. They are kept, not counted.
-func ReadTotals(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID, kind Kind) (Totals, error) {
-	var all []Totals
-	err := tx.SelectContext(ctx, &all, `
-		SELECT total, mapped, excluded
-		FROM mapping_total
-		WHERE seller_id = $1
-			AND kind = $2`,
-		seller, kind)
-	if err != nil {
-		return Totals{}, fmt.Errorf("read totals of %s: %w", kind, err)
-	}
-	if len(all) == 0 {
-		return Totals{}, nil
-	}
-	return all[0], nil
 }

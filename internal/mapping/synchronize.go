@@ -2,12 +2,10 @@ package mapping
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"time"
+	"slices"
 
 	"crosswalk/internal/activity"
-	"crosswalk/internal/civil"
 	"crosswalk/internal/jobs"
 	"crosswalk/internal/platform"
 	"crosswalk/internal/postgres"
@@ -20,157 +18,187 @@ const KindSync jobs.Kind = "SYNC_ORGANIZATIONS"
 // syncMonths is how far back valid invoices make an organization take part.
 const syncMonths = 12
 
-// Synchronizer refreshes both sides of the Organizations tab: companies from ConnectWise into the mirror, and
-// the organizations of recent valid invoices from the Platform. Mappings and exclusions stay as they are.
-type Synchronizer struct {
+// Sources are where runs read from.
+type Sources struct {
 	Clients psa.Clients
-	// Feed opens the seller's billing feed, Zone tells where its days begin.
-	Feed  func(context.Context, postgres.SellerID) (platform.Feed, error)
-	Zone  func(context.Context, postgres.SellerID) (*time.Location, error)
-	Clock civil.Clock
+	// Feed opens the seller's billing feed.
+	Feed func(context.Context, postgres.SellerID) (platform.Feed, error)
+	// Today tells the date in the seller's time zone.
+	Today Today
 }
+
+// Synchronizer refreshes both sides of the Organizations tab: companies and agreements from ConnectWise into the
+// mirror, and the organizations of recent valid invoices with their contracts from the Platform. Mappings and
+// exclusions stay as they are.
+type Synchronizer struct{ Sources }
 
 // Run is the handler of KindSync. Everything it writes may be written twice, so a run that was interrupted
 // simply starts over.
 func (s *Synchronizer) Run(ctx context.Context, run *jobs.Run) error {
-	if err := run.Log(ctx, activity.Entry{
+	err := run.Log(ctx, activity.Entry{
 		Level: activity.Info, Code: activity.OrgSyncStarted, Title: "Sync Organizations started",
 		Details: "Requested by " + run.Job().RequestedBy + ".",
-	}); err != nil {
+	})
+	if err != nil {
 		return err
 	}
-	sync := synchronization{Synchronizer: s, run: run, seller: run.Seller().ID()}
-	if err := sync.companies(ctx); err != nil {
-		return explain(err)
-	}
-	if err := sync.organizations(ctx); err != nil {
-		return explain(err)
+	sync := synchronization{Sources: s.Sources, run: run, seller: run.Seller().ID()}
+	for _, step := range []func(context.Context) error{sync.mirror, sync.participants, sync.organizations, sync.contracts} {
+		if err := step(ctx); err != nil {
+			return explain(err)
+		}
 	}
 	return sync.conclude(ctx)
 }
 
 // synchronization is one run.
 type synchronization struct {
-	*Synchronizer
+	Sources
 	run    *jobs.Run
 	seller postgres.SellerID
 
-	listed            []psa.RecordID
-	changed, vanished int
-	counts            jobs.Counts
+	companies, agreements refreshed
+	feed                  platform.Feed
+	organizationIDs       []string
+	contractIDs           []string
+	counts                Saved
+	contractCounts        Saved
+	done                  int
 }
 
-// companies copies every company into the mirror and flags those that are gone.
-func (s *synchronization) companies(ctx context.Context) error {
-	s.run.Step("Reading companies from ConnectWise")
+// mirror refreshes the mirror of companies and agreements.
+func (s *synchronization) mirror(ctx context.Context) error {
 	client, err := s.Clients.Client(ctx, s.seller)
 	if err != nil {
 		return err
 	}
-	err = client.Companies(psa.Background(ctx), func(page []psa.Company) error {
-		for _, c := range page {
-			s.listed = append(s.listed, c.ID)
-		}
-		s.run.Progress(len(s.listed), jobs.Unknown)
-		var changed int
-		err := s.run.Write(ctx, func(ctx context.Context, tx *postgres.Tx) (err error) {
-			changed, err = psa.SaveCompanies(ctx, tx, s.seller, page)
-			return err
-		})
-		s.changed += changed
-		return err
-	})
+	s.run.Step("Reading companies from ConnectWise")
+	s.companies, err = refresh(ctx, s.run, psa.Companies, func(c psa.Company) psa.RecordID { return c.ID }, client.Companies,
+		func(listed int) { s.run.Progress(listed, jobs.Unknown) })
 	if err != nil {
 		return err
 	}
-	return s.run.Write(ctx, func(ctx context.Context, tx *postgres.Tx) (err error) {
-		s.vanished, err = psa.FlagVanishedCompanies(ctx, tx, s.seller, s.listed)
-		return err
-	})
+	s.run.Step("Reading agreements from ConnectWise")
+	s.agreements, err = refresh(ctx, s.run, psa.Agreements, func(a psa.Agreement) psa.RecordID { return a.ID }, client.Agreements,
+		func(listed int) { s.run.Progress(s.companies.listed+listed, jobs.Unknown) })
+	s.done = s.companies.listed + s.agreements.listed
+	return err
 }
 
-// organizations stores the organizations that take part in valid invoices.
-func (s *synchronization) organizations(ctx context.Context) error {
-	feed, err := s.Feed(ctx, s.seller)
-	if err != nil {
-		return err
-	}
-	ids, err := s.participants(ctx, feed)
-	if err != nil {
-		return err
-	}
-	s.run.Step("Reading organizations from the Platform")
-	const chunk = 500
-	for start := 0; start < len(ids); start += chunk {
-		end := min(start+chunk, len(ids))
-		found, err := feed.Organizations(ctx, ids[start:end])
-		if err != nil {
-			return err
-		}
-		if err := s.store(ctx, ids[start:end], found); err != nil {
-			return err
-		}
-		s.run.Progress(len(s.listed)+end, len(s.listed)+len(ids))
-	}
-	return nil
-}
-
-// participants returns the organizations of valid invoices of the last months, each once, as the feed lists them.
-func (s *synchronization) participants(ctx context.Context, feed platform.Feed) ([]string, error) {
+// participants finds the organizations and contracts of valid invoices of the last months, each once.
+func (s *synchronization) participants(ctx context.Context) (err error) {
 	s.run.Step("Reading invoices from the Platform")
-	zone, err := s.Zone(ctx, s.seller)
-	if err != nil {
-		return nil, err
+	if s.feed, err = s.Feed(ctx, s.seller); err != nil {
+		return err
 	}
-	today := s.Clock.Today(zone)
+	today, err := s.Today(ctx, s.seller)
+	if err != nil {
+		return err
+	}
 	window := platform.Range{From: today.AddMonths(-syncMonths), To: today}
-	var ids []string
 	seen := make(map[string]bool)
-	err = feed.InvoiceHeaders(ctx, window, func(_ platform.Page, headers []platform.InvoiceHeader) error {
+	note := func(list *[]string, kind, id string) {
+		if id != "" && !seen[kind+id] {
+			seen[kind+id] = true
+			*list = append(*list, id)
+		}
+	}
+	return s.feed.InvoiceHeaders(ctx, window, func(_ platform.Page, headers []platform.InvoiceHeader) error {
 		for _, h := range headers {
-			if h.IsValid() && h.CustomerID != "" && !seen[h.CustomerID] {
-				seen[h.CustomerID] = true
-				ids = append(ids, h.CustomerID)
+			if h.IsValid() {
+				note(&s.organizationIDs, "organization ", h.CustomerID)
+				note(&s.contractIDs, "contract ", h.ContractID)
 			}
 		}
 		return nil
 	})
-	return ids, err
 }
 
-// store saves the organizations found, and warns of those that invoices name and the feed does not know.
-func (s *synchronization) store(ctx context.Context, asked []string, found []platform.Organization) error {
-	var counts jobs.Counts
-	err := s.run.WriteCounted(ctx, func(ctx context.Context, tx *postgres.Tx) (jobs.Counts, error) {
-		saved, err := SaveOrganizations(ctx, tx, s.seller, found)
+// chunk is how many records are read and stored at a time.
+const chunk = 500
+
+// organizations stores the organizations that take part.
+func (s *synchronization) organizations(ctx context.Context) error {
+	s.run.Step("Reading organizations from the Platform")
+	for ids := range slices.Chunk(s.organizationIDs, chunk) {
+		found, err := s.feed.Organizations(ctx, ids)
 		if err != nil {
-			return jobs.Counts{}, err
+			return err
 		}
-		warnings := unknownOrganizations(asked, found)
-		counts = jobs.Counts{
-			Created: saved.Created, Updated: saved.Updated, Unchanged: len(found) - saved.Created - saved.Updated,
-			Skipped: len(warnings),
+		missing := missingFrom(ids, found, func(o platform.Organization) string { return o.ID })
+		var saved Saved
+		err = s.run.WriteCounted(ctx, func(ctx context.Context, tx *postgres.Tx) (jobs.Counts, error) {
+			if saved, err = SaveOrganizations(ctx, tx, s.seller, found); err != nil {
+				return jobs.Counts{}, err
+			}
+			return jobs.Counts{
+				Created: saved.Created, Updated: saved.Updated, Unchanged: len(found) - saved.Created - saved.Updated,
+				Skipped: len(missing),
+			}, s.run.LogTx(ctx, tx, absences(activity.OrganizationNotInFeed, "an organization", missing)...)
+		})
+		if err != nil {
+			return err
 		}
-		return counts, s.run.LogTx(ctx, tx, warnings...)
-	})
-	s.counts.Created += counts.Created
-	s.counts.Updated += counts.Updated
-	return err
+		s.counts.Created, s.counts.Updated = s.counts.Created+saved.Created, s.counts.Updated+saved.Updated
+		s.advance(len(ids))
+	}
+	return nil
 }
 
-func unknownOrganizations(asked []string, found []platform.Organization) []activity.Entry {
-	known := make(map[string]bool, len(found))
-	for _, o := range found {
-		known[o.ID] = true
+// contracts stores the contracts that take part. They are not counted: the run is about organizations.
+func (s *synchronization) contracts(ctx context.Context) error {
+	s.run.Step("Reading contracts from the Platform")
+	for ids := range slices.Chunk(s.contractIDs, chunk) {
+		found, err := s.feed.Contracts(ctx, ids)
+		if err != nil {
+			return err
+		}
+		missing := missingFrom(ids, found, func(c platform.Contract) string { return c.ID })
+		var saved Saved
+		err = s.run.Write(ctx, func(ctx context.Context, tx *postgres.Tx) error {
+			if saved, err = SaveContracts(ctx, tx, s.seller, found); err != nil {
+				return err
+			}
+			return s.run.LogTx(ctx, tx, absences(activity.ContractNotInFeed, "a contract", missing)...)
+		})
+		if err != nil {
+			return err
+		}
+		s.contractCounts.Created += saved.Created
+		s.contractCounts.Updated += saved.Updated
+		s.advance(len(ids))
 	}
-	var warnings []activity.Entry
+	return nil
+}
+
+func (s *synchronization) advance(n int) {
+	s.done += n
+	s.run.Progress(s.done, s.companies.listed+s.agreements.listed+len(s.organizationIDs)+len(s.contractIDs))
+}
+
+// missingFrom returns the ids that were asked for and not found.
+func missingFrom[T any](asked []string, found []T, id func(T) string) []string {
+	known := make(map[string]bool, len(found))
+	for _, record := range found {
+		known[id(record)] = true
+	}
+	var missing []string
 	for _, id := range asked {
 		if !known[id] {
-			warnings = append(warnings, activity.Entry{
-				Level: activity.Warning, Code: activity.OrganizationNotInFeed,
-				Title:   "An organization with invoices is missing from the Platform's organizations",
-				Details: "Its Platform id is " + id + ". It was left out.",
-			})
+			missing = append(missing, id)
+		}
+	}
+	return missing
+}
+
+// absences warns of records that invoices name and the feed does not know.
+func absences(code activity.Code, noun string, ids []string) []activity.Entry {
+	warnings := make([]activity.Entry, len(ids))
+	for i, id := range ids {
+		warnings[i] = activity.Entry{
+			Level: activity.Warning, Code: code,
+			Title:   "Invoices name " + noun + " that the Platform does not list",
+			Details: "Its Platform id is " + id + ". It was left out.",
 		}
 	}
 	return warnings
@@ -178,8 +206,7 @@ func unknownOrganizations(asked []string, found []platform.Organization) []activ
 
 // conclude tells the log what the run did.
 func (s *synchronization) conclude(ctx context.Context) error {
-	s.run.Step("Done")
-	entries := []activity.Entry{}
+	var entries []activity.Entry
 	if n := s.counts.Created; n > 0 {
 		entries = append(entries, activity.Entry{
 			Level: activity.Info, Code: activity.OrgsCreated, Title: fmt.Sprintf("%d new organizations", n),
@@ -191,29 +218,13 @@ func (s *synchronization) conclude(ctx context.Context) error {
 	}
 	entries = append(entries, activity.Entry{
 		Level: activity.Info, Code: activity.OrgSyncCompleted, Title: "Sync Organizations completed",
-		Details: fmt.Sprintf("%d companies read from ConnectWise, %d of them new or changed, %d no longer there.", len(s.listed), s.changed, s.vanished),
+		Details: fmt.Sprintf("Companies in ConnectWise: %s. Agreements: %s. Contracts on the Platform: %d, of which %d are new and %d changed.",
+			s.companies, s.agreements, len(s.contractIDs), s.contractCounts.Created, s.contractCounts.Updated),
 	})
 	return s.run.Log(ctx, entries...)
 }
 
-// explain gives failures of either side the sentence and the code that users see.
-func explain(err error) error {
-	var unavailable *psa.UnavailableError
-	var refused *psa.RefusedError
-	var feed *platform.Error
-	switch {
-	case errors.As(err, &unavailable) && unavailable.Unauthorized:
-		return &jobs.Failure{Code: activity.PSAAuthFailed, Err: err, Message: unavailable.Reason + ". Check the ConnectWise credentials in settings, then run it again."}
-	case errors.As(err, &unavailable) && unavailable.RateLimited:
-		return &jobs.Failure{Code: activity.PSARateLimited, Err: err, Message: unavailable.Reason + ". Run it again in a few minutes."}
-	case errors.As(err, &unavailable):
-		return &jobs.Failure{Code: activity.PSAUnavailable, Err: err, Message: unavailable.Reason + ". Run it again in a few minutes; nothing was lost."}
-	case errors.As(err, &refused):
-		return &jobs.Failure{Code: activity.PSAUnavailable, Err: err, Message: "ConnectWise refused a request: " + refused.Message + "."}
-	case errors.Is(err, psa.ErrNotConnected):
-		return &jobs.Failure{Code: activity.PSAAuthFailed, Err: err, Message: "ConnectWise credentials are missing. Save them in settings, then run it again."}
-	case errors.As(err, &feed):
-		return &jobs.Failure{Code: activity.PlatformLoadFailed, Err: err, Message: feed.Summary() + " Run it again; nothing was lost."}
-	}
-	return err
+// String says what a refresh did.
+func (r refreshed) String() string {
+	return fmt.Sprintf("%d read, %d new or changed, %d no longer there", r.listed, r.changed, r.vanished)
 }

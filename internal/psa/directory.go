@@ -33,7 +33,17 @@ type DirectoryOptions struct {
 // asked of ConnectWise once, and an answer serves everybody for a few seconds. A look-up goes on when a
 // waiter runs out of time, so the next one finds its answer. It is safe for concurrent use.
 type Directory struct {
-	companies book[Company]
+	Companies  *Book[Company]
+	Products   *Book[Product]
+	Agreements *Book[Agreement]
+	// AgreementsOf looks up all agreements of a company, by the company's number.
+	AgreementsOf *Book[CompanyAgreements]
+}
+
+// CompanyAgreements are all agreements of one company that ConnectWise has.
+type CompanyAgreements struct {
+	Company    RecordID
+	Agreements []Agreement
 }
 
 // NewDirectory returns a Directory that asks the clients given.
@@ -49,25 +59,31 @@ func NewDirectory(clients Clients, options DirectoryOptions) *Directory {
 		shared.now = time.Now
 	}
 	return &Directory{
-		companies: newBook(shared, Client.CompaniesByID, func(c Company) RecordID { return c.ID }),
+		Companies:    newBook(shared, Client.CompaniesByID, func(c Company) RecordID { return c.ID }),
+		Products:     newBook(shared, Client.ProductsByID, func(p Product) RecordID { return p.ID }),
+		Agreements:   newBook(shared, Client.AgreementsByID, func(a Agreement) RecordID { return a.ID }),
+		AgreementsOf: newBook(shared, agreementsOfCompanies, func(c CompanyAgreements) RecordID { return c.Company }),
 	}
 }
 
-// Companies returns the live records of the ids that exist; an id missing from the answer does not exist.
-// It waits until ctx is done at the longest and then returns *UnavailableError, as when ConnectWise does
-// not answer.
-func (d *Directory) Companies(ctx context.Context, seller postgres.SellerID, ids []RecordID) (map[RecordID]Company, error) {
-	return d.companies.lookup(ctx, seller, ids, false)
-}
-
-// ConfirmCompanies is Companies for decisions rather than display: it asks ConnectWise anew.
-func (d *Directory) ConfirmCompanies(ctx context.Context, seller postgres.SellerID, ids []RecordID) (map[RecordID]Company, error) {
-	return d.companies.lookup(ctx, seller, ids, true)
+func agreementsOfCompanies(client Client, ctx context.Context, companies []RecordID) ([]CompanyAgreements, error) {
+	found := make([]CompanyAgreements, len(companies))
+	for i, company := range companies {
+		agreements, err := client.AgreementsOfCompany(ctx, company)
+		if err != nil {
+			return nil, err
+		}
+		found[i] = CompanyAgreements{Company: company, Agreements: agreements}
+	}
+	return found, nil
 }
 
 // Forget drops what is remembered of a seller, after its connection changed.
 func (d *Directory) Forget(seller postgres.SellerID) {
-	d.companies.forget(seller)
+	d.Companies.forget(seller)
+	d.Products.forget(seller)
+	d.Agreements.forget(seller)
+	d.AgreementsOf.forget(seller)
 }
 
 type bookOptions struct {
@@ -76,15 +92,15 @@ type bookOptions struct {
 	now                func() time.Time
 }
 
-// book is the directory of one kind of record.
-type book[T any] struct {
+// Book is the directory of one kind of record.
+type Book[T any] struct {
 	bookOptions
 	fetch func(Client, context.Context, []RecordID) ([]T, error)
 	id    func(T) RecordID
 
-	mu      *sync.Mutex
+	mu      sync.Mutex
 	entries map[entryKey]*entry[T]
-	swept   *time.Time
+	swept   time.Time
 }
 
 type entryKey struct {
@@ -101,14 +117,22 @@ type entry[T any] struct {
 	until  time.Time
 }
 
-func newBook[T any](options bookOptions, fetch func(Client, context.Context, []RecordID) ([]T, error), id func(T) RecordID) book[T] {
-	return book[T]{
-		bookOptions: options, fetch: fetch, id: id,
-		mu: new(sync.Mutex), entries: make(map[entryKey]*entry[T]), swept: new(time.Time),
-	}
+func newBook[T any](options bookOptions, fetch func(Client, context.Context, []RecordID) ([]T, error), id func(T) RecordID) *Book[T] {
+	return &Book[T]{bookOptions: options, fetch: fetch, id: id, entries: make(map[entryKey]*entry[T])}
 }
 
-func (b *book[T]) lookup(ctx context.Context, seller postgres.SellerID, ids []RecordID, anew bool) (map[RecordID]T, error) {
+// Look returns the live records of the ids that exist; an id missing from the answer does not exist. It
+// waits until ctx is done at the longest and then returns *UnavailableError, as when ConnectWise does not answer.
+func (b *Book[T]) Look(ctx context.Context, seller postgres.SellerID, ids []RecordID) (map[RecordID]T, error) {
+	return b.lookup(ctx, seller, ids, false)
+}
+
+// Confirm is Look for decisions rather than display: it asks ConnectWise anew.
+func (b *Book[T]) Confirm(ctx context.Context, seller postgres.SellerID, ids []RecordID) (map[RecordID]T, error) {
+	return b.lookup(ctx, seller, ids, true)
+}
+
+func (b *Book[T]) lookup(ctx context.Context, seller postgres.SellerID, ids []RecordID, anew bool) (map[RecordID]T, error) {
 	wanted := make(map[RecordID]*entry[T], len(ids))
 	if missing := b.claim(seller, ids, anew, wanted); len(missing) > 0 {
 		go b.ask(context.WithoutCancel(ctx), seller, missing)
@@ -132,7 +156,7 @@ func (b *book[T]) lookup(ctx context.Context, seller postgres.SellerID, ids []Re
 
 // claim notes the entry of each id and returns those that must be asked for: all of them when asking anew,
 // else those that nobody is asking for and no fresh answer is known of.
-func (b *book[T]) claim(seller postgres.SellerID, ids []RecordID, anew bool, wanted map[RecordID]*entry[T]) map[RecordID]*entry[T] {
+func (b *Book[T]) claim(seller postgres.SellerID, ids []RecordID, anew bool, wanted map[RecordID]*entry[T]) map[RecordID]*entry[T] {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := b.now()
@@ -155,7 +179,7 @@ func (b *book[T]) claim(seller postgres.SellerID, ids []RecordID, anew bool, wan
 }
 
 // ask looks the records up and settles their entries. A failure settles them too, but is not remembered.
-func (b *book[T]) ask(ctx context.Context, seller postgres.SellerID, missing map[RecordID]*entry[T]) {
+func (b *Book[T]) ask(ctx context.Context, seller postgres.SellerID, missing map[RecordID]*entry[T]) {
 	ctx, cancel := context.WithTimeout(ctx, b.timeout)
 	defer cancel()
 	records, err := b.fetchAll(ctx, seller, slices.Sorted(maps.Keys(missing)))
@@ -177,7 +201,7 @@ func (b *book[T]) ask(ctx context.Context, seller postgres.SellerID, missing map
 	}
 }
 
-func (b *book[T]) fetchAll(ctx context.Context, seller postgres.SellerID, ids []RecordID) ([]T, error) {
+func (b *Book[T]) fetchAll(ctx context.Context, seller postgres.SellerID, ids []RecordID) ([]T, error) {
 	client, err := b.clients.Client(ctx, seller)
 	if err != nil {
 		return nil, err
@@ -190,15 +214,15 @@ func (b *book[T]) fetchAll(ctx context.Context, seller postgres.SellerID, ids []
 }
 
 // sweep forgets answers that are no longer fresh, now and then.
-func (b *book[T]) sweep(now time.Time) {
-	if now.Sub(*b.swept) < b.freshness {
+func (b *Book[T]) sweep(now time.Time) {
+	if now.Sub(b.swept) < b.freshness {
 		return
 	}
-	*b.swept = now
+	b.swept = now
 	maps.DeleteFunc(b.entries, func(_ entryKey, e *entry[T]) bool { return isDone(e.done) && !now.Before(e.until) })
 }
 
-func (b *book[T]) forget(seller postgres.SellerID) {
+func (b *Book[T]) forget(seller postgres.SellerID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	maps.DeleteFunc(b.entries, func(k entryKey, _ *entry[T]) bool { return k.seller == seller })

@@ -43,6 +43,8 @@ type Product struct {
 	Price       decimal.NullDecimal
 	Cost        decimal.NullDecimal
 	Inactive    bool
+	// Deleted is known of copies only: ConnectWise does not answer with products it does not have.
+	Deleted     bool
 	LastUpdated time.Time
 }
 
@@ -59,8 +61,15 @@ type Agreement struct {
 	BillStartDate civil.Date
 	Cancelled     bool
 	// Currency is empty where ConnectWise tells none; the company's then applies.
-	Currency    string
+	Currency string
+	// Deleted is known of copies only: ConnectWise does not answer with agreements it does not have.
+	Deleted     bool
 	LastUpdated time.Time
+}
+
+// IsClosed reports whether the agreement is cancelled, or ended before today.
+func (a Agreement) IsClosed(today civil.Date) bool {
+	return a.Cancelled || !a.EndDate.IsZero() && a.EndDate.Before(today)
 }
 
 // AgreementType is a set-up value of the tenant; agreements created by crosswalk carry the chosen one.

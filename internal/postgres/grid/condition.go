@@ -100,7 +100,7 @@ func Contains(column, text string) Condition {
 
 // StartsWith holds where the column starts with text, ignoring case; % and _ mean themselves.
 func StartsWith(column, text string) Condition {
-	return like(column, escape(text)+"%")
+	return like(column, Prefix(text))
 }
 
 func like(column, pattern string) Condition {
@@ -134,3 +134,6 @@ func Expression(joins []string, sql string, args ...any) Condition {
 
 // Pattern returns the LIKE pattern for texts that contain text, in which % and _ mean themselves.
 func Pattern(text string) string { return "%" + escape(text) + "%" }
+
+// Prefix returns the LIKE pattern for texts that start with text, in which % and _ mean themselves.
+func Prefix(text string) string { return escape(text) + "%" }

@@ -49,7 +49,8 @@ type Row struct {
 
 func (r Row) position() Row { return r }
 
-type positioned interface{ position() Row }
+// Positioned is a row type: it embeds Row.
+type Positioned interface{ position() Row }
 
 // rowKeys are the values a row is sorted by, as text.
 type rowKeys []*string
@@ -84,7 +85,7 @@ type Result[T any] struct {
 
 // Cursor returns the cursor of the i-th row.
 func (r *Result[T]) Cursor(i int) string {
-	row := any(r.Rows[i]).(positioned).position()
+	row := any(r.Rows[i]).(Positioned).position()
 	c := cursor{Ordering: r.ordering, ID: row.RowID, Keys: row.Keys}
 	if r.From > 0 {
 		c.Position = r.From + i
@@ -94,7 +95,7 @@ func (r *Result[T]) Cursor(i int) string {
 
 // Fetch answers a request for seller's rows in tx. T embeds Row and has a db tag for each column. Errors
 // about the request's cursors are *InputError.
-func Fetch[T positioned](ctx context.Context, tx *postgres.Tx, g *Grid, seller postgres.SellerID, req Request) (*Result[T], error) {
+func Fetch[T Positioned](ctx context.Context, tx *postgres.Tx, g *Grid, seller postgres.SellerID, req Request) (*Result[T], error) {
 	f := fetch[T]{ctx: ctx, tx: tx, grid: g, seller: seller, req: req}
 	if err := f.run(); err != nil {
 		return nil, err
@@ -102,7 +103,7 @@ func Fetch[T positioned](ctx context.Context, tx *postgres.Tx, g *Grid, seller p
 	return &f.result, nil
 }
 
-type fetch[T positioned] struct {
+type fetch[T Positioned] struct {
 	ctx    context.Context
 	tx     *postgres.Tx
 	grid   *Grid

@@ -42,6 +42,9 @@ func openDataDir(ctx context.Context, path string, user account, log *slog.Logge
 	if err != nil {
 		return nil, err
 	}
+	if err := user.canEnter(nearestExisting(filepath.Dir(path))); err != nil {
+		return nil, fmt.Errorf("%w: choose another data directory", err)
+	}
 	if err := user.makeParents(path); err != nil {
 		return nil, err
 	}
@@ -52,6 +55,7 @@ func openDataDir(ctx context.Context, path string, user account, log *slog.Logge
 	if err := d.claim(); err != nil {
 		return nil, err
 	}
+	// Again, because a link may have led elsewhere.
 	if err := user.canEnter(path); err != nil {
 		return nil, fmt.Errorf("%w: choose another data directory", err)
 	}
@@ -59,6 +63,16 @@ func openDataDir(ctx context.Context, path string, user account, log *slog.Logge
 		return nil, err
 	}
 	return d, nil
+}
+
+// nearestExisting returns the path itself or the first directory above it that exists.
+func nearestExisting(path string) string {
+	for {
+		if resolved, err := filepath.EvalSymlinks(path); err == nil || path == filepath.Dir(path) {
+			return resolved
+		}
+		path = filepath.Dir(path)
+	}
 }
 
 // claim makes sure that the directory is ours or may become so.

@@ -122,8 +122,11 @@ func TestRootIsToldWhichDirectoryIsClosedToTheServersUser(t *testing.T) {
 	if err := os.Chmod(private, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	_, err := server.Start(t.Context(), server.Options{DataDir: filepath.Join(private, "data")})
+	_, err := server.Start(t.Context(), server.Options{DataDir: filepath.Join(private, "deep", "data")})
 	wantError(t, "Start below a private directory", err, "may not enter "+private, "choose another data directory")
+	if left, err := os.ReadDir(private); err != nil || len(left) > 0 {
+		t.Errorf("made there all the same: got %v (%v), want nothing", left, err)
+	}
 }
 
 func TestAPathTooLongForASocketIsFine(t *testing.T) {

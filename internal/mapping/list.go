@@ -1,0 +1,70 @@
+package mapping
+
+import (
+	"context"
+	"fmt"
+
+	"crosswalk/internal/postgres"
+	"crosswalk/internal/postgres/grid"
+)
+
+// mappingStatus is the column that shows whether a record is mapped, by the column that holds its mapping.
+func mappingStatus(target string) grid.Column {
+	return grid.Column{
+		SQL:   "CASE WHEN " + target + " IS NULL THEN 'UNMAPPED' ELSE 'MAPPED' END",
+		Order: "(" + target + " IS NULL)", OrderType: grid.Boolean,
+	}
+}
+
+// withKnownTotal lets a list without conditions take its total from the kept ones.
+func withKnownTotal(req grid.Request, seller postgres.SellerID, kind Kind) grid.Request {
+	if req.Where == nil {
+		req.KnownTotal = func(ctx context.Context, tx *postgres.Tx) (int, error) {
+			totals, err := ReadTotals(ctx, tx, seller)
+			return totals[kind].Total, err
+		}
+	}
+	return req
+}
+
+// mappedToMatch holds for rows whose PSA record matches text. The matching records are found first, by
+// their own search index, so that neither side is read through.
+func mappedToMatch(column, table, searched string, seller postgres.SellerID, text string) grid.Condition {
+	return grid.Expression(nil, column+` = ANY (ARRAY(
+		SELECT m.record_id
+		FROM `+table+` m
+		WHERE m.seller_id = ?
+			AND m.`+searched+` LIKE lower(?::text COLLATE alphabetical) COLLATE "C"))`,
+		seller, grid.Pattern(text))
+}
+
+// Totals count the records of one kind, whatever a list is filtered by.
+type Totals struct {
+	Total    int `db:"total"`
+	Mapped   int `db:"mapped"`
+	Excluded int `db:"excluded"`
+}
+
+// Unmapped is what is not mapped.
+func (t Totals) Unmapped() int { return t.Total - t.Mapped }
+
+// ReadTotals returns the totals of every kind. They are kept, not counted.
+func ReadTotals(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID) (map[Kind]Totals, error) {
+	var rows []struct {
+		Kind Kind `db:"kind"`
+		Totals
+	}
+	err := tx.SelectContext(ctx, &rows, `
+		SELECT kind, total, mapped, excluded
+		FROM mapping_total
+		WHERE seller_id = $1`,
+		seller)
+	if err != nil {
+		return nil, fmt.Errorf("read totals: %w", err)
+	}
+	totals := make(map[Kind]Totals, len(rows))
+	for _, row := range rows {
+		totals[row.Kind] = row.Totals
+	}
+	return totals, nil
+}
