@@ -8,6 +8,7 @@ import (
 	"crosswalk/internal/mapping"
 	"crosswalk/internal/postgres"
 	"crosswalk/internal/postgres/grid"
+	"crosswalk/internal/psa"
 )
 
 // contractFields are the columns behind the fields of a contract.
@@ -90,6 +91,7 @@ func (r *Resolver) contractConnection(ctx context.Context, asked contractList) (
 		order: ordering(asked.orderBy, func(o *model.ContractOrder) grid.Order {
 			return grid.Order{Column: contractOrders[o.Field], Descending: descending(o.Direction)}
 		}, "platform_id"),
+		mapped: func(c mapping.Contract) *psa.RecordID { return c.PsaAgreementID }, begin: r.Directory.Agreements.Begin,
 		condition: asked.condition,
 		fetch: func(ctx context.Context, tx *postgres.Tx, req grid.Request) (*grid.Result[mapping.Contract], error) {
 			return mapping.Contracts(ctx, tx, id, today, req)

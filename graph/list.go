@@ -6,6 +6,7 @@ import (
 	"crosswalk/graph/model"
 	"crosswalk/internal/postgres"
 	"crosswalk/internal/postgres/grid"
+	"crosswalk/internal/psa"
 )
 
 // list is one request for a page of mapped records, as a client made it: T are the rows, Filter and Facets
@@ -20,6 +21,9 @@ type list[T grid.Positioned, Filter, Facets any] struct {
 	// condition compiles the filter, together with what else the request asks for.
 	condition func(*Filter) (grid.Condition, error)
 	facets    []facet[Filter, Facets]
+	// mapped is the ConnectWise record that a row is mapped to; begin starts looking such records up.
+	mapped func(T) *psa.RecordID
+	begin  func(context.Context, postgres.SellerID, []psa.RecordID)
 	// fetch reads the page.
 	fetch func(ctx context.Context, tx *postgres.Tx, req grid.Request) (*grid.Result[T], error)
 }
@@ -47,11 +51,29 @@ func (l list[T, Filter, Facets]) run(ctx context.Context, r *Resolver) (*grid.Re
 	if err != nil {
 		return nil, nil, err
 	}
+	l.verify(ctx, selected, result.Rows)
 	facets := new(Facets)
 	for i, f := range shown {
 		*f.target(facets) = facetValues(result.Facets[i])
 	}
 	return result, facets, nil
+}
+
+// verify starts verifying the records that the rows are mapped to, all at once, where a field that shows them is
+// selected. The rows then find the look-up under way.
+func (l list[T, Filter, Facets]) verify(ctx context.Context, s selection, rows []T) {
+	if !s.nodes().has("psaCompany", "psaProduct", "psaAgreement", "mappingStatus", "mappingStatusMessage") {
+		return
+	}
+	var ids []psa.RecordID
+	for _, row := range rows {
+		if id := l.mapped(row); id != nil {
+			ids = append(ids, *id)
+		}
+	}
+	if len(ids) > 0 {
+		l.begin(ctx, seller(ctx), ids)
+	}
 }
 
 func (l list[T, Filter, Facets]) selectedFacets(s selection) []facet[Filter, Facets] {

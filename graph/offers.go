@@ -7,6 +7,7 @@ import (
 	"crosswalk/internal/mapping"
 	"crosswalk/internal/postgres"
 	"crosswalk/internal/postgres/grid"
+	"crosswalk/internal/psa"
 )
 
 // offerFields are the columns behind the fields of an offer.
@@ -58,6 +59,7 @@ func (r *queryResolver) Offers(ctx context.Context, first *int, after *string, l
 		order: ordering(orderBy, func(o *model.OfferOrder) grid.Order {
 			return grid.Order{Column: offerOrders[o.Field], Descending: descending(o.Direction)}
 		}, "name"),
+		mapped: func(o mapping.Offer) *psa.RecordID { return o.PsaProductID }, begin: r.Directory.Products.Begin,
 		condition: func(f *model.OfferFilter) (grid.Condition, error) {
 			filtered, err := offerCondition(f)
 			return searching(search, func(text string) grid.Condition { return mapping.SearchOffers(id, text) }, filtered), err

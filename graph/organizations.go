@@ -91,6 +91,7 @@ func (r *Resolver) organizationConnection(ctx context.Context, asked organizatio
 		order: ordering(asked.orderBy, func(o *model.OrganizationOrder) grid.Order {
 			return grid.Order{Column: organizationOrders[o.Field], Descending: descending(o.Direction)}
 		}, "name"),
+		mapped: func(o mapping.Organization) *psa.RecordID { return o.PsaCompanyID }, begin: r.Directory.Companies.Begin,
 		condition: func(f *model.OrganizationFilter) (grid.Condition, error) { return asked.condition(id, f) },
 		fetch: func(ctx context.Context, tx *postgres.Tx, req grid.Request) (*grid.Result[mapping.Organization], error) {
 			return mapping.Organizations(ctx, tx, id, req)

@@ -25,6 +25,9 @@ const (
 	capacity = 1000
 )
 
+// retryAfter is when to try again after an outage that says nothing about it.
+const retryAfter = 5 * time.Second
+
 // Found is a record as well as it is known now.
 type Found[T any] struct {
 	Record T
@@ -60,7 +63,7 @@ type Outcome struct {
 	Asked bool
 	// Available is false when it gave no usable answer.
 	Available bool
-	// RetryAt is when the next try makes sense; zero when unknown.
+	// RetryAt is when the next try makes sense, after an outage.
 	RetryAt time.Time
 }
 
@@ -196,8 +199,12 @@ func (s *Set) note(err error) (available bool, _ error) {
 	}
 	if err != nil {
 		s.outcome.Available = false
-		if outage && unavailable.RetryAt.After(s.outcome.RetryAt) {
-			s.outcome.RetryAt = unavailable.RetryAt
+		retryAt := time.Now().Add(retryAfter)
+		if outage && !unavailable.RetryAt.IsZero() {
+			retryAt = unavailable.RetryAt
+		}
+		if retryAt.After(s.outcome.RetryAt) {
+			s.outcome.RetryAt = retryAt
 		}
 	}
 	return err == nil, nil
