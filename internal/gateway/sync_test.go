@@ -244,8 +244,8 @@ func TestSyncReadsEveryPageOfBothSides(t *testing.T) {
 	if job.Created != 2100 {
 		t.Errorf("the run created %d organizations, want 2100", job.Created)
 	}
-	if job.Total == nil || job.Done != 4200 || *job.Total != 4200 {
-		t.Errorf("the run shows %d of %v done, want 4200 of 4200", job.Done, job.Total)
+	if job.Total == nil || job.Done != 6300 || *job.Total != 6300 {
+		t.Errorf("the run shows %d of %v done, want 6300 of 6300: companies, organizations and contracts", job.Done, job.Total)
 	}
 	var data struct{ PsaCompanies struct{ TotalCount int } }
 	w.Must(t, viewer, `{ psaCompanies { totalCount } }`, nil, &data)

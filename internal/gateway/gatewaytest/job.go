@@ -119,9 +119,10 @@ type UserError struct {
 	Field         []string
 }
 
-// AddCustomer makes the Platform know an organization that takes part in a valid invoice of today. Its id is
-// its reference number, which is easier to read than a GUID.
+// AddCustomer makes the Platform know an organization with a contract that take part in a valid invoice of
+// today. Its id is its reference number, which is easier to read than a GUID, and its contract's is C- and that.
 func (w *World) AddCustomer(name, reference, status string) {
 	w.Platform.AddOrganization(platform.Organization{ID: reference, Name: name, ReferenceNumber: reference, Status: status})
+	w.Platform.AddContract(platform.Contract{ID: "C-" + reference, CustomerID: reference, Currency: "EUR", BillingCycleDay: 1})
 	w.Platform.AddInvoice(platform.InvoiceHeader{CustomerID: reference, ContractID: "C-" + reference, Currency: "EUR"})
 }
