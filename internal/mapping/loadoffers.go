@@ -40,12 +40,15 @@ func (l *OfferLoader) Run(ctx context.Context, run *jobs.Run) error {
 	if err != nil {
 		return err
 	}
-	load := offerLoad{Sources: l.Sources, run: run, seller: run.Seller().ID(), seen: make(map[string]sighting)}
+	load := offerLoad{
+		Sources: l.Sources, run: run, seller: run.Seller().ID(),
+		offers: make(map[string]sighting[SeenOffer]), vendors: make(map[string]sighting[string]),
+	}
 	if err := load.catalog(ctx); err != nil {
-		return explain(err)
+		return Explain(err)
 	}
 	if err := load.read(ctx, parameters.Months); err != nil {
-		return explain(err)
+		return Explain(err)
 	}
 	return load.store(ctx)
 }
@@ -59,13 +62,22 @@ type offerLoad struct {
 	products refreshed
 	window   platform.Range
 	rows     int
-	seen     map[string]sighting
+	// offers and the names of vendors, by id.
+	offers  map[string]sighting[SeenOffer]
+	vendors map[string]sighting[string]
 }
 
-// sighting is an offer with the date of the invoice that showed it so.
-type sighting struct {
-	offer SeenOffer
+// sighting is a thing as an invoice of that date showed it.
+type sighting[T any] struct {
+	thing T
 	on    civil.Date
+}
+
+// note keeps what the newest invoice says of a thing.
+func note[T any](seen map[string]sighting[T], id string, thing T, on civil.Date) {
+	if known, ok := seen[id]; !ok || !on.Before(known.on) {
+		seen[id] = sighting[T]{thing, on}
+	}
 }
 
 // catalog refreshes the mirror of the product catalog.
@@ -117,26 +129,25 @@ func (l *offerLoad) read(ctx context.Context, months int) error {
 	})
 }
 
-// see notes the offer of a row. What the newest invoice says of an offer counts.
+// see notes the offer of a row and its vendor.
 func (l *offerLoad) see(row platform.InvoiceRow) {
 	if row.OfferID == "" {
 		return
 	}
-	if known, ok := l.seen[row.OfferID]; ok && !row.InvoiceDate.After(known.on) {
-		return
-	}
-	l.seen[row.OfferID] = sighting{on: row.InvoiceDate, offer: SeenOffer{
-		ID: row.OfferID, Name: row.OfferName, ExternalID: row.VendorOfferID,
-		VendorID: row.VendorID, VendorName: row.VendorName,
-	}}
+	note(l.vendors, row.VendorID, row.VendorName, row.InvoiceDate)
+	note(l.offers, row.OfferID, SeenOffer{
+		ID: row.OfferID, Name: row.OfferName, ExternalID: row.VendorOfferID, VendorID: row.VendorID,
+	}, row.InvoiceDate)
 }
 
 // store saves the offers, all or none, and tells the log.
 func (l *offerLoad) store(ctx context.Context) error {
 	l.run.Step("Saving offers")
-	offers := make([]SeenOffer, 0, len(l.seen))
-	for _, s := range l.seen {
-		offers = append(offers, s.offer)
+	offers := make([]SeenOffer, 0, len(l.offers))
+	for _, s := range l.offers {
+		offer := s.thing
+		offer.VendorName = l.vendors[offer.VendorID].thing
+		offers = append(offers, offer)
 	}
 	return l.run.WriteCounted(ctx, func(ctx context.Context, tx *postgres.Tx) (jobs.Counts, error) {
 		var saved Saved

@@ -53,8 +53,8 @@ func refresh[T any](
 	return counts, err
 }
 
-// explain gives failures of either side the sentence and the code that users see.
-func explain(err error) error {
+// Explain gives failures of either side the sentence and the code that users see.
+func Explain(err error) error {
 	var unavailable *psa.UnavailableError
 	var refused *psa.RefusedError
 	var feed *platform.Error

@@ -45,7 +45,7 @@ func (s *Synchronizer) Run(ctx context.Context, run *jobs.Run) error {
 	sync := synchronization{Sources: s.Sources, run: run, seller: run.Seller().ID()}
 	for _, step := range []func(context.Context) error{sync.mirror, sync.participants, sync.organizations, sync.contracts} {
 		if err := step(ctx); err != nil {
-			return explain(err)
+			return Explain(err)
 		}
 	}
 	return sync.conclude(ctx)
