@@ -12,6 +12,8 @@ const (
 
 	ProductLoadStarted   Code = "PRODUCT_LOAD_STARTED"
 	ProductLoadCompleted Code = "PRODUCT_LOAD_COMPLETED"
+	InvoiceLoadStarted   Code = "INVOICE_LOAD_STARTED"
+	InvoiceLoadCompleted Code = "INVOICE_LOAD_COMPLETED"
 
 	MappingChanged   Code = "MAPPING_CHANGED"
 	MappingRemoved   Code = "MAPPING_REMOVED"
@@ -28,6 +30,9 @@ const (
 const (
 	OrganizationNotInFeed Code = "ORGANIZATION_NOT_IN_FEED"
 	ContractNotInFeed     Code = "CONTRACT_NOT_IN_FEED"
+	UnknownChargeType     Code = "UNKNOWN_CHARGE_TYPE"
+	TotalMismatch         Code = "TOTAL_MISMATCH"
+	DuplicateLine         Code = "DUPLICATE_LINE"
 )
 
 // The codes of Error entries.

@@ -137,3 +137,11 @@ func Pattern(text string) string { return "%" + escape(text) + "%" }
 
 // Prefix returns the LIKE pattern for texts that start with text, in which % and _ mean themselves.
 func Prefix(text string) string { return escape(text) + "%" }
+
+// AnyElement holds where an element of an array column is text or starts with prefix.
+func AnyElement(column, text, prefix string) Condition {
+	return conditionFunc(func(s *statement) string {
+		return "EXISTS (SELECT FROM unnest(" + s.use(column) + ") AS element WHERE element = " + s.arg(text) +
+			" OR starts_with(element, " + s.arg(prefix) + "))"
+	})
+}

@@ -1,0 +1,159 @@
+// Package invoicing keeps invoice lines: loading them from the Platform, listing them with where each would
+// post and what blocks it, and editing their dates and agreements until they are posted.
+//
+// A line's company, agreement and product are resolved from organization, contract and offer in the query
+// that shows it, so that re-mapping reaches every line at once. The rules themselves are pure and in rule/.
+// The package knows nothing of GraphQL or HTTP. Start reading at Loader, Lines and Service.
+package invoicing
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"crosswalk/internal/activity"
+	"crosswalk/internal/civil"
+	"crosswalk/internal/invoicing/rule"
+	"crosswalk/internal/jobs"
+	"crosswalk/internal/mapping"
+	"crosswalk/internal/platform"
+	"crosswalk/internal/postgres"
+)
+
+// KindLoad is the kind of the run that Loader makes.
+const KindLoad jobs.Kind = "LOAD_INVOICE_LINES"
+
+// Load are the parameters of a KindLoad run.
+type Load struct {
+	// Periods are the months to load, as of when the run begins.
+	Periods []rule.LoadPeriod `json:"periods"`
+}
+
+// Loader loads invoice lines of calendar months. Each month is one transaction: it is loaded whole or not at all.
+type Loader struct {
+	mapping.Sources
+	// Rules returns the seller's charge-date rules.
+	Rules func(context.Context, *postgres.Tx, postgres.SellerID) (Rules, error)
+}
+
+// Run is the handler of KindLoad. Loading a month again is harmless, so a run that was interrupted starts over.
+func (l *Loader) Run(ctx context.Context, run *jobs.Run) error {
+	var parameters Load
+	if err := run.Parameters(&parameters); err != nil {
+		return err
+	}
+	seller := run.Seller().ID()
+	today, err := l.Today(ctx, seller)
+	if err != nil {
+		return err
+	}
+	feed, err := l.Feed(ctx, seller)
+	if err != nil {
+		return mapping.Explain(err)
+	}
+	months := rule.MonthsToLoad(today, parameters.Periods)
+	err = run.Log(ctx, activity.Entry{
+		Level: activity.Info, Code: activity.InvoiceLoadStarted, Title: "Load Invoices started",
+		Details: fmt.Sprintf("For %v. Requested by %s.", months, run.Job().RequestedBy),
+	})
+	if err != nil {
+		return err
+	}
+	done := 0
+	for _, month := range months {
+		load := monthLoad{Loader: l, run: run, feed: feed, seller: seller, month: month, before: done}
+		if err := load.load(ctx); err != nil {
+			return mapping.Explain(err)
+		}
+		done += load.rows
+	}
+	return nil
+}
+
+// monthLoad loads one month.
+type monthLoad struct {
+	*Loader
+	run    *jobs.Run
+	feed   platform.Feed
+	seller postgres.SellerID
+	month  civil.YearMonth
+	// before is how many rows the months before it had.
+	before int
+
+	rows       int
+	mismatched int
+	unknown    map[string]int
+}
+
+// load stages the month and merges it, in one transaction.
+func (l *monthLoad) load(ctx context.Context) error {
+	dates := platform.Range{From: l.month.FirstDay(), To: l.month.LastDay()}
+	return l.run.WriteCounted(ctx, func(ctx context.Context, tx *postgres.Tx) (jobs.Counts, error) {
+		l.rows, l.mismatched, l.unknown = 0, 0, make(map[string]int)
+		rules, err := l.Rules(ctx, tx, l.seller)
+		if err != nil {
+			return jobs.Counts{}, err
+		}
+		stage, err := newStaging(ctx, tx)
+		if err != nil {
+			return jobs.Counts{}, err
+		}
+		l.run.Step("Reading invoices of " + l.month.String() + " from the Platform")
+		if err := stage.invoices(ctx, l.feed, dates); err != nil {
+			return jobs.Counts{}, err
+		}
+		l.run.Step("Reading invoice lines of " + l.month.String() + " from the Platform")
+		if err := stage.lines(ctx, l.feed, dates, rules, l.see); err != nil {
+			return jobs.Counts{}, err
+		}
+		l.run.Step("Saving invoice lines of " + l.month.String())
+		merged, err := stage.merge(ctx, l.seller, l.month, l.feed)
+		if err != nil {
+			return jobs.Counts{}, err
+		}
+		return merged.Counts, l.run.LogTx(ctx, tx, l.report(merged)...)
+	})
+}
+
+// see takes note of a row that streams by.
+func (l *monthLoad) see(page platform.Page, row platform.InvoiceRow) {
+	l.rows++
+	if _, known := rule.ParseChargeType(row.ChargeType); !known {
+		l.unknown[row.ChargeType]++
+	}
+	if !rule.TotalMatches(row.Quantity, row.UnitPrice, row.TotalPrice, "") {
+		l.mismatched++
+	}
+	if l.rows%500 == 0 || l.rows == page.TotalCount {
+		l.run.Progress(l.before+l.rows, l.before+page.TotalCount)
+	}
+}
+
+// report tells the log what the load did and what looked odd.
+func (l *monthLoad) report(m merged) []activity.Entry {
+	var entries []activity.Entry
+	warn := func(code activity.Code, title, details string) {
+		entries = append(entries, activity.Entry{Level: activity.Warning, Code: code, Title: title, Details: details})
+	}
+	for _, kind := range slices.Sorted(maps.Keys(l.unknown)) {
+		warn(activity.UnknownChargeType, fmt.Sprintf("%d lines have the unknown charge type %q", l.unknown[kind], kind), "They are treated as one-time.")
+	}
+	if l.mismatched > 0 {
+		warn(activity.TotalMismatch, fmt.Sprintf("The total of %d lines is not quantity times unit price", l.mismatched), "They are loaded as invoiced.")
+	}
+	if m.Duplicates > 0 {
+		warn(activity.DuplicateLine, fmt.Sprintf("%d lines came more than once", m.Duplicates), "The last of each counts.")
+	}
+	for _, id := range m.UnknownOrganizations {
+		warn(activity.OrganizationNotInFeed, "Invoices name an organization that the Platform does not list", "Its Platform id is "+id+". It was added by that id.")
+	}
+	for _, id := range m.UnknownContracts {
+		warn(activity.ContractNotInFeed, "Invoices name a contract that the Platform does not list", "Its Platform id is "+id+". It was added as the lines show it.")
+	}
+	return append(entries, activity.Entry{
+		Level: activity.Info, Code: activity.InvoiceLoadCompleted, Title: "Invoice lines of " + l.month.String() + " were loaded",
+		Details: fmt.Sprintf("%d new, %d changed, %d as before, %d left alone because they are posted or being posted.",
+			m.Created, m.Updated, m.Unchanged, m.Skipped),
+	})
+}

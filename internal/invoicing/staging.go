@@ -1,0 +1,122 @@
+package invoicing
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"crosswalk/internal/civil"
+	"crosswalk/internal/invoicing/rule"
+	"crosswalk/internal/platform"
+	"crosswalk/internal/postgres"
+)
+
+// staging is where one period is collected before it is merged: two temporary tables that live as long as the
+// transaction. Rows stream into them by COPY, so a load needs no more memory for a million rows than for ten.
+type staging struct {
+	tx *postgres.Tx
+}
+
+// newStaging makes the tables. The transaction may then take as long as the feed takes.
+func newStaging(ctx context.Context, tx *postgres.Tx) (*staging, error) {
+	_, err := tx.ExecContext(ctx, `
+		SET LOCAL statement_timeout = 0;
+		SET LOCAL idle_in_transaction_session_timeout = 0;
+		SET LOCAL work_mem = '64MB';
+		CREATE TEMPORARY TABLE staged_invoice (
+			platform_id text, number text, date date, status text, valid boolean, custom boolean, currency text
+		) ON COMMIT DROP;
+		CREATE TEMPORARY TABLE staged_line (
+			position bigint, platform_id text, invoice_id text, customer_id text, contract_id text,
+			subscription_id text, subscription_name text, subscription_start date, subscription_end date,
+			offer_id text, offer_name text, vendor_offer_id text, vendor_id text, vendor_name text,
+			charge_type text, charge_type_text text, invoiced_start date, invoiced_end date,
+			ruled_start date, ruled_end date, end_is_ruled boolean, description text,
+			quantity numeric, unit_price numeric, amount numeric, unit_cost numeric
+		) ON COMMIT DROP`)
+	if err != nil {
+		return nil, fmt.Errorf("make staging tables: %w", err)
+	}
+	return &staging{tx: tx}, nil
+}
+
+// copyInto streams what feed calls its add function with into a table, and ends the stream when feed returns.
+func (s *staging) copyInto(ctx context.Context, table, columns string, feed func(add func(values ...any) error) error) error {
+	stream, err := s.tx.PrepareContext(ctx, "COPY "+table+" ("+columns+") FROM STDIN")
+	if err != nil {
+		return fmt.Errorf("copy into %s: %w", table, err)
+	}
+	defer stream.Close()
+	err = feed(func(values ...any) error {
+		_, err := stream.ExecContext(ctx, values...)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := stream.ExecContext(ctx); err != nil {
+		return fmt.Errorf("copy into %s: %w", table, err)
+	}
+	return nil
+}
+
+// invoices collects the invoices of a period, valid or not.
+func (s *staging) invoices(ctx context.Context, feed platform.Feed, dates platform.Range) error {
+	return s.copyInto(ctx, "staged_invoice", "platform_id, number, date, status, valid, custom, currency",
+		func(add func(...any) error) error {
+			return feed.InvoiceHeaders(ctx, dates, func(_ platform.Page, headers []platform.InvoiceHeader) error {
+				for _, h := range headers {
+					err := add(h.InvoiceID, h.InvoiceNumber, h.InvoiceDate.String(), string(rule.ParseInvoiceStatus(h.Status)), h.IsValid(),
+						h.Source == "Custom", h.Currency)
+					if err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		})
+}
+
+const stagedColumns = `position, platform_id, invoice_id, customer_id, contract_id,
+	subscription_id, subscription_name, subscription_start, subscription_end,
+	offer_id, offer_name, vendor_offer_id, vendor_id, vendor_name,
+	charge_type, charge_type_text, invoiced_start, invoiced_end,
+	ruled_start, ruled_end, end_is_ruled, description, quantity, unit_price, amount, unit_cost`
+
+// lines collects the rows of a period, with the dates that the rules give them, and tells seen of each.
+func (s *staging) lines(ctx context.Context, feed platform.Feed, dates platform.Range, rules Rules, seen func(platform.Page, platform.InvoiceRow)) error {
+	return s.copyInto(ctx, "staged_line", stagedColumns, func(add func(...any) error) error {
+		position := int64(0)
+		return feed.InvoiceRows(ctx, dates, func(page platform.Page, rows []platform.InvoiceRow) error {
+			for _, r := range rows {
+				position++
+				seen(page, r)
+				ruled := rules.apply(r)
+				charge, _ := rule.ParseChargeType(r.ChargeType)
+				var cost any
+				if r.ResellerPrice.Valid {
+					cost = r.ResellerPrice.Decimal.String()
+				}
+				err := add(position, r.RowID, r.InvoiceID, r.CustomerID, r.ContractID,
+					text(r.SubscriptionID), text(r.SubscriptionName), date(r.SubscriptionStartDate), date(r.SubscriptionEndDate),
+					r.OfferID, r.OfferName, r.VendorOfferID, r.VendorID, r.VendorName,
+					string(charge), r.ChargeType, date(r.ChargeStartDate), date(r.ChargeEndDate),
+					date(ruled.start), date(ruled.end), ruled.endIsRuled, r.Description,
+					r.Quantity.String(), r.UnitPrice.String(), r.TotalPrice.String(), cost)
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+}
+
+func text(s string) sql.NullString { return sql.NullString{String: s, Valid: s != ""} }
+
+func date(d civil.Date) any {
+	if d.IsZero() {
+		return nil
+	}
+	return d.String()
+}
