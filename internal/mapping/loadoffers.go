@@ -117,7 +117,7 @@ func (l *offerLoad) read(ctx context.Context, months int) error {
 		return err
 	}
 	l.run.Step("Reading invoice lines from the Platform")
-	return feed.InvoiceRows(ctx, l.window, func(page platform.Page, rows []platform.InvoiceRow) error {
+	err = feed.InvoiceRows(ctx, l.window, func(page platform.Page, rows []platform.InvoiceRow) error {
 		for _, row := range rows {
 			if valid[row.InvoiceID] {
 				l.see(row)
@@ -127,6 +127,11 @@ func (l *offerLoad) read(ctx context.Context, months int) error {
 		l.run.Progress(l.products.listed+l.rows, l.products.listed+page.TotalCount)
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	l.run.Progress(l.products.listed+l.rows, l.products.listed+l.rows) // which may be nothing, or less than announced
+	return nil
 }
 
 // see notes the offer of a row and its vendor.
