@@ -29,7 +29,7 @@ func (p pageArguments) request(s selection, byField map[string]string, always ..
 		Sides:    s.under("pageInfo").has("hasNextPage", "hasPreviousPage"),
 	}
 	if !s.has("nodes", "edges", "pageInfo", "range") {
-		req.Page = grid.NoRows()
+		req.Page = page.WithoutRows()
 	}
 	return req, nil
 }

@@ -91,7 +91,7 @@ func (r *Resolver) contractConnection(ctx context.Context, asked contractList) (
 		order: ordering(asked.orderBy, func(o *model.ContractOrder) grid.Order {
 			return grid.Order{Column: contractOrders[o.Field], Descending: descending(o.Direction)}
 		}, "platform_id"),
-		mapped: func(c mapping.Contract) *psa.RecordID { return c.PsaAgreementID }, begin: r.Directory.Agreements.Begin,
+		mapped: mappedAgreement, loader: loadersFrom(ctx).Agreements,
 		condition: asked.condition,
 		fetch: func(ctx context.Context, tx *postgres.Tx, req grid.Request) (*grid.Result[mapping.Contract], error) {
 			return mapping.Contracts(ctx, tx, id, today, req)
@@ -137,6 +137,9 @@ func contractCondition(f *model.ContractFilter) (grid.Condition, error) {
 	}
 	return withIDs(conditions, idFilter{"id", typeContract, f.ID.Value()}, idFilter{"organization_id", typeOrganization, f.OrganizationID.Value()})
 }
+
+// mappedAgreement is the agreement that a row is mapped to; nil for an unmapped row.
+func mappedAgreement(c mapping.Contract) *psa.RecordID { return c.PsaAgreementID }
 
 // contract shows a row.
 func contract(c mapping.Contract) *model.Contract {
@@ -195,6 +198,9 @@ func (r *contractResolver) MappingStatusMessage(ctx context.Context, obj *model.
 func contractsByID(today civil.Date) byIDFunc[model.Contract] {
 	return func(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID, ids []int64) ([]*model.Contract, error) {
 		result, err := mapping.Contracts(ctx, tx, seller, today, byNumber(mapping.ContractColumns, ids))
+		if err == nil {
+			announce(loadersFrom(ctx).Agreements, result.Rows, mappedAgreement)
+		}
 		return inOrder(ids, result, err, func(c mapping.Contract) int64 { return c.ID }, contract)
 	}
 }

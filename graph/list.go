@@ -21,9 +21,9 @@ type list[T grid.Positioned, Filter, Facets any] struct {
 	// condition compiles the filter, together with what else the request asks for.
 	condition func(*Filter) (grid.Condition, error)
 	facets    []facet[Filter, Facets]
-	// mapped is the ConnectWise record that a row is mapped to; begin starts looking such records up.
+	// mapped is the ConnectWise record that a row is mapped to, loader what looks such records up.
 	mapped func(T) *psa.RecordID
-	begin  func(context.Context, postgres.SellerID, []psa.RecordID)
+	loader announcer
 	// fetch reads the page.
 	fetch func(ctx context.Context, tx *postgres.Tx, req grid.Request) (*grid.Result[T], error)
 }
@@ -51,29 +51,12 @@ func (l list[T, Filter, Facets]) run(ctx context.Context, r *Resolver) (*grid.Re
 	if err != nil {
 		return nil, nil, err
 	}
-	l.verify(ctx, selected, result.Rows)
+	announce(l.loader, result.Rows, l.mapped)
 	facets := new(Facets)
 	for i, f := range shown {
 		*f.target(facets) = facetValues(result.Facets[i])
 	}
 	return result, facets, nil
-}
-
-// verify starts verifying the records that the rows are mapped to, all at once, where a field that shows them is
-// selected. The rows then find the look-up under way.
-func (l list[T, Filter, Facets]) verify(ctx context.Context, s selection, rows []T) {
-	if !s.nodes().has("psaCompany", "psaProduct", "psaAgreement", "mappingStatus", "mappingStatusMessage") {
-		return
-	}
-	var ids []psa.RecordID
-	for _, row := range rows {
-		if id := l.mapped(row); id != nil {
-			ids = append(ids, *id)
-		}
-	}
-	if len(ids) > 0 {
-		l.begin(ctx, seller(ctx), ids)
-	}
 }
 
 func (l list[T, Filter, Facets]) selectedFacets(s selection) []facet[Filter, Facets] {

@@ -11,6 +11,18 @@ import (
 // responseErrorMessage is what users read beside a RESPONSE_ERROR badge.
 const responseErrorMessage = "Please refresh the page in a few minutes and try again."
 
+// announcer is a loader of ConnectWise records of any kind.
+type announcer interface{ Announce(ids ...psa.RecordID) }
+
+// announce tells the loader which ConnectWise records the rows may ask for.
+func announce[T any](loader announcer, rows []T, mapped func(T) *psa.RecordID) {
+	for _, row := range rows {
+		if id := mapped(row); id != nil {
+			loader.Announce(*id)
+		}
+	}
+}
+
 // shownLive returns the ConnectWise record that a row is mapped to, as show shows it; nil for an unmapped row.
 func shownLive[T, N any](ctx context.Context, loader *loaders.Loader[T], id *psa.RecordID, show func(loaders.Found[T]) *N) (*N, error) {
 	if id == nil {

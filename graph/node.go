@@ -125,6 +125,9 @@ func psaNodes[T, N any, P interface {
 	if err != nil {
 		return nil, err
 	}
+	for id := range known {
+		loader.Announce(id)
+	}
 	looking := make(map[psa.RecordID]func() (loaders.Found[T], error), len(known))
 	for id := range known {
 		looking[id] = loader.Load(ctx, id)

@@ -59,7 +59,7 @@ func (r *queryResolver) Offers(ctx context.Context, first *int, after *string, l
 		order: ordering(orderBy, func(o *model.OfferOrder) grid.Order {
 			return grid.Order{Column: offerOrders[o.Field], Descending: descending(o.Direction)}
 		}, "name"),
-		mapped: func(o mapping.Offer) *psa.RecordID { return o.PsaProductID }, begin: r.Directory.Products.Begin,
+		mapped: mappedProduct, loader: loadersFrom(ctx).Products,
 		condition: func(f *model.OfferFilter) (grid.Condition, error) {
 			filtered, err := offerCondition(f)
 			return searching(search, func(text string) grid.Condition { return mapping.SearchOffers(id, text) }, filtered), err
@@ -98,6 +98,9 @@ func offerCondition(f *model.OfferFilter) (grid.Condition, error) {
 	return withIDs(conditions, idFilter{"id", typeOffer, f.ID.Value()}, idFilter{"psa_product_id", typePsaProduct, f.PsaProductID.Value()})
 }
 
+// mappedProduct is the product that a row is mapped to; nil for an unmapped row.
+func mappedProduct(o mapping.Offer) *psa.RecordID { return o.PsaProductID }
+
 // offer shows a row.
 func offer(o mapping.Offer) *model.Offer {
 	return &model.Offer{
@@ -132,6 +135,9 @@ func (r *offerResolver) MappingStatusMessage(ctx context.Context, obj *model.Off
 // offersByID returns the rows with these numbers that exist, in their order.
 func offersByID(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID, ids []int64) ([]*model.Offer, error) {
 	result, err := mapping.Offers(ctx, tx, seller, byNumber(mapping.OfferColumns, ids))
+	if err == nil {
+		announce(loadersFrom(ctx).Products, result.Rows, mappedProduct)
+	}
 	return inOrder(ids, result, err, func(o mapping.Offer) int64 { return o.ID }, offer)
 }
 

@@ -72,5 +72,8 @@ var organizationEdits = editedKind[model.Organization]{
 // organizationsByID returns the rows with these numbers that exist, in their order.
 func organizationsByID(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID, ids []int64) ([]*model.Organization, error) {
 	result, err := mapping.Organizations(ctx, tx, seller, byNumber(mapping.OrganizationColumns, ids))
+	if err == nil {
+		announce(loadersFrom(ctx).Companies, result.Rows, mappedCompany)
+	}
 	return inOrder(ids, result, err, func(o mapping.Organization) int64 { return o.ID }, organization)
 }

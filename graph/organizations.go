@@ -91,7 +91,7 @@ func (r *Resolver) organizationConnection(ctx context.Context, asked organizatio
 		order: ordering(asked.orderBy, func(o *model.OrganizationOrder) grid.Order {
 			return grid.Order{Column: organizationOrders[o.Field], Descending: descending(o.Direction)}
 		}, "name"),
-		mapped: func(o mapping.Organization) *psa.RecordID { return o.PsaCompanyID }, begin: r.Directory.Companies.Begin,
+		mapped: mappedCompany, loader: loadersFrom(ctx).Companies,
 		condition: func(f *model.OrganizationFilter) (grid.Condition, error) { return asked.condition(id, f) },
 		fetch: func(ctx context.Context, tx *postgres.Tx, req grid.Request) (*grid.Result[mapping.Organization], error) {
 			return mapping.Organizations(ctx, tx, id, req)
@@ -141,6 +141,9 @@ func organizationCondition(f *model.OrganizationFilter) (grid.Condition, error) 
 	}
 	return withIDs(conditions, idFilter{"id", typeOrganization, f.ID.Value()}, idFilter{"psa_company_id", typePsaCompany, f.PsaCompanyID.Value()})
 }
+
+// mappedCompany is the company that a row is mapped to; nil for an unmapped row.
+func mappedCompany(o mapping.Organization) *psa.RecordID { return o.PsaCompanyID }
 
 // organization shows a row.
 func organization(o mapping.Organization) *model.Organization {

@@ -2,7 +2,7 @@
 //
 // Every row that shows a ConnectWise record asks here; the asks of a whole page become one look-up in the
 // directory, which shares it with other requests in turn. Where ConnectWise does not answer within the
-// operation's time budget, the mirrored copy takes the record's place. Start reading at Set.
+// operation's time budget, the mirrored copy takes the record's place. Start reading at Set and Loader.
 package loaders
 
 import (
@@ -36,9 +36,6 @@ type Found[T any] struct {
 	// Deleted is true when ConnectWise, or else the mirror, does not have the record any more.
 	Deleted bool
 }
-
-// Loader looks records of one kind up, in batches.
-type Loader[T any] = dataloader.Loader[psa.RecordID, Found[T]]
 
 // Set holds the loaders of one operation. Make a new one for each: answers are kept as long as it lives.
 type Set struct {
@@ -131,22 +128,6 @@ type kind[T any] struct {
 	live    func(context.Context, postgres.SellerID, []psa.RecordID) (map[psa.RecordID]T, error)
 	mirror  func(context.Context, *postgres.Tx, postgres.SellerID, []psa.RecordID) (map[psa.RecordID]T, error)
 	deleted func(T) bool
-}
-
-// newLoader returns a loader whose batches run with the operation's context rather than that of the row
-// that happened to ask first.
-func newLoader[T any](ctx context.Context, s *Set, k kind[T]) *Loader[T] {
-	batch := func(_ context.Context, ids []psa.RecordID) []*dataloader.Result[Found[T]] {
-		found, err := lookUp(ctx, s, k, ids)
-		results := make([]*dataloader.Result[Found[T]], len(ids))
-		for i, id := range ids {
-			results[i] = &dataloader.Result[Found[T]]{Data: found[id], Error: err}
-		}
-		return results
-	}
-	return dataloader.NewBatchedLoader(batch,
-		dataloader.WithWait[psa.RecordID, Found[T]](window),
-		dataloader.WithBatchCapacity[psa.RecordID, Found[T]](capacity))
 }
 
 // lookUp asks ConnectWise, and the mirror for what ConnectWise did not give.

@@ -1,11 +1,14 @@
 package gateway_test
 
 import (
+	"encoding/base64"
 	"fmt"
 	"maps"
+	"strconv"
 	"testing"
 
 	"crosswalk/internal/gateway/gatewaytest"
+	simconnectwise "crosswalk/internal/simulator/connectwise"
 )
 
 // mapPayload is the answer to mapOrganization and unmapOrganization.
@@ -75,3 +78,13 @@ func setExcluded(t *testing.T, s *gatewaytest.Seller, ids []string, excluded boo
 
 // number writes a number with five digits, so that texts sort as numbers do.
 func number(n int) string { return fmt.Sprintf("%05d", n) }
+
+// nodeID makes the node id of a record that may not exist.
+func nodeID(typeName string, number int64) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(typeName + ":" + strconv.FormatInt(number, 10)))
+}
+
+// companyOf is a company with an identifier, and a name made from it.
+func companyOf(identifier string) simconnectwise.Company {
+	return simconnectwise.Company{Identifier: identifier, Name: identifier + " Ltd"}
+}

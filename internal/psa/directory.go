@@ -127,19 +127,16 @@ func (b *Book[T]) Look(ctx context.Context, seller postgres.SellerID, ids []Reco
 	return b.lookup(ctx, seller, ids, false)
 }
 
-// Begin starts looking up the ids and does not wait: who looks for any of them next waits for the same
-// answer. It keeps the rows of a page, which ask one by one, from becoming several look-ups.
-func (b *Book[T]) Begin(ctx context.Context, seller postgres.SellerID, ids []RecordID) {
-	b.start(ctx, seller, ids, false)
-}
-
 // Confirm is Look for decisions rather than display: it asks ConnectWise anew.
 func (b *Book[T]) Confirm(ctx context.Context, seller postgres.SellerID, ids []RecordID) (map[RecordID]T, error) {
 	return b.lookup(ctx, seller, ids, true)
 }
 
 func (b *Book[T]) lookup(ctx context.Context, seller postgres.SellerID, ids []RecordID, anew bool) (map[RecordID]T, error) {
-	wanted := b.start(ctx, seller, ids, anew)
+	wanted := make(map[RecordID]*entry[T], len(ids))
+	if missing := b.claim(seller, ids, anew, wanted); len(missing) > 0 {
+		go b.ask(context.WithoutCancel(ctx), seller, missing)
+	}
 	found := make(map[RecordID]T, len(wanted))
 	for id, e := range wanted {
 		select {
@@ -155,15 +152,6 @@ func (b *Book[T]) lookup(ctx context.Context, seller postgres.SellerID, ids []Re
 		}
 	}
 	return found, nil
-}
-
-// start returns the entry of each id, and asks ConnectWise for those that need it.
-func (b *Book[T]) start(ctx context.Context, seller postgres.SellerID, ids []RecordID, anew bool) map[RecordID]*entry[T] {
-	wanted := make(map[RecordID]*entry[T], len(ids))
-	if missing := b.claim(seller, ids, anew, wanted); len(missing) > 0 {
-		go b.ask(context.WithoutCancel(ctx), seller, missing)
-	}
-	return wanted
 }
 
 // claim notes the entry of each id and returns those that must be asked for: all of them when asking anew,

@@ -122,8 +122,15 @@ func (w *World) startSimulators(t testing.TB) {
 	psa.Now, marketplace.Now = Now, Now
 	w.ConnectWise, w.Platform = simconnectwise.New(psa), simplatform.New(marketplace)
 	psaServer, marketplaceServer := httptest.NewServer(w.ConnectWise), httptest.NewServer(w.Platform)
-	t.Cleanup(psaServer.Close)
-	t.Cleanup(marketplaceServer.Close)
+	for _, server := range []*httptest.Server{psaServer, marketplaceServer} {
+		t.Cleanup(func() {
+			// Requests that a fault keeps waiting would keep Close waiting, too.
+			w.ConnectWise.Faults().Clear()
+			w.Platform.ClearFaults()
+			server.CloseClientConnections()
+			server.Close()
+		})
+	}
 	w.ConnectWiseURL, w.PlatformURL = psaServer.URL, marketplaceServer.URL
 }
 

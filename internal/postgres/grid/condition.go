@@ -2,6 +2,7 @@ package grid
 
 import (
 	"strings"
+	"unicode"
 )
 
 // Condition is a predicate over the columns of a grid. A nil Condition holds for every row.
@@ -73,11 +74,17 @@ func Compare(column string, operator Operator, value any) Condition {
 	})
 }
 
-// OneOf holds where the column has one of the values; it holds nowhere when there are none.
+// maxValues bounds the lists of values in a condition.
+const maxValues = 1000
+
+// OneOf holds where the column has one of the values, of which 1000 are taken; it holds nowhere when there are none.
 func OneOf[T any](column string, values []T) Condition {
 	return conditionFunc(func(s *statement) string {
-		if len(values) == 0 {
+		switch {
+		case len(values) == 0:
 			return "FALSE"
+		case len(values) > maxValues:
+			return s.refuse("at most %d values are taken in a list; this one has %d: split it", maxValues, len(values))
 		}
 		return s.use(column) + " = ANY(" + s.arg(values) + ")"
 	})
@@ -95,16 +102,20 @@ func IsNull(column string, null bool) Condition {
 
 // Contains holds where the column contains text, ignoring case; % and _ mean themselves.
 func Contains(column, text string) Condition {
-	return like(column, Pattern(text))
+	return like(column, text, Pattern(text))
 }
 
 // StartsWith holds where the column starts with text, ignoring case; % and _ mean themselves.
 func StartsWith(column, text string) Condition {
-	return like(column, Prefix(text))
+	return like(column, text, Prefix(text))
 }
 
-func like(column, pattern string) Condition {
+// like refuses control characters, which no name has and one of which stands between the parts of a search column.
+func like(column, text, pattern string) Condition {
 	return conditionFunc(func(s *statement) string {
+		if strings.ContainsFunc(text, unicode.IsControl) {
+			return s.refuse("a text to look for must not contain control characters, such as tabs and line breaks")
+		}
 		expression := s.use(column)
 		if !s.grid.column(column).Folded {
 			expression = "lower(" + expression + " COLLATE alphabetical)"

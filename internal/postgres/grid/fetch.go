@@ -116,6 +116,9 @@ type fetch[T Positioned] struct {
 }
 
 func (f *fetch[T]) run() error {
+	if repeats(f.req.Order) {
+		return inputErrorf("orderBy names a column more than once; a list can be sorted by each column once")
+	}
 	f.result.ordering = f.grid.ordering(f.req.Order)
 	keys := f.grid.statement().keys(f.req.Order)
 	var err error

@@ -163,11 +163,18 @@ func (s *statement) build(c Condition) string {
 	return c.build(s)
 }
 
+// refuse notes what is wrong with the request, unless something is already, and returns what to write in its place.
+func (s *statement) refuse(format string, args ...any) string {
+	if s.err == nil {
+		s.err = inputErrorf(format, args...)
+	}
+	return "FALSE"
+}
+
 // nest writes a condition inside another one and refuses what is nested too deep.
 func (s *statement) nest(c Condition) string {
 	if s.depth == maxDepth {
-		s.err = inputErrorf("the filter is nested more than %d levels deep; write it flatter", maxDepth)
-		return "FALSE"
+		return s.refuse("the filter is nested more than %d levels deep; write it flatter", maxDepth)
 	}
 	s.depth++
 	defer func() { s.depth-- }()

@@ -370,19 +370,38 @@ func TestFetch_RefusesCursorsThatAreNotItsOwn(t *testing.T) {
 	}
 }
 
-func TestFetch_RefusesFiltersNestedTooDeep(t *testing.T) {
+func TestFetch_RefusesWhatNobodyCanMean(t *testing.T) {
 	t.Parallel()
 	o := newOrchard(t)
-	where := grid.IsNull("grade", true)
+	deep := grid.IsNull("grade", true)
 	for range 100 {
-		where = grid.Not(where)
+		deep = grid.Not(deep)
 	}
-	_, err := o.fetch(grid.Request{Columns: allColumns, Where: where, Page: grid.FirstRows(1)})
-	var input *grid.InputError
-	if !errors.As(err, &input) {
-		t.Errorf("error = %v, want an input error", err)
+	for name, request := range map[string]grid.Request{
+		"a filter nested too deep":                {Where: deep},
+		"a list of too many values":               {Where: grid.OneOf("id", make([]int64, 1001))},
+		"a control character to look for":         {Where: grid.Contains("name", "a\tb")},
+		"a control character to begin with":       {Where: grid.Not(grid.StartsWith("name", "\n"))},
+		"a column to sort by named twice":         {Order: []grid.Order{{Column: "name"}, {Column: "grade"}, {Column: "name", Descending: true}}},
+		"a cursor of rubbish where no row is":     {Page: page(t, nil, text("rubbish"), nil, nil, nil).WithoutRows(), Total: true},
+		"a cursor before rubbish where no row is": {Page: page(t, nil, nil, nil, text("rubbish"), nil).WithoutRows(), Total: true},
+	} {
+		request.Columns = allColumns
+		if request.Page == (grid.Page{}) {
+			request.Page = grid.FirstRows(1)
+		}
+		_, err := o.fetch(request)
+		var input *grid.InputError
+		if !errors.As(err, &input) {
+			t.Errorf("%s: error = %v, want an input error", name, err)
+		}
+	}
+	if _, err := o.fetch(grid.Request{Columns: allColumns, Where: grid.OneOf("id", make([]int64, 1000)), Page: grid.FirstRows(1)}); err != nil {
+		t.Errorf("a list of 1000 values: %v", err)
 	}
 }
+
+func text(s string) *string { return &s }
 
 func TestNewPage_RefusesWhatCannotBeAPage(t *testing.T) {
 	t.Parallel()

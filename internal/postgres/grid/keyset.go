@@ -8,6 +8,18 @@ type Order struct {
 	Descending bool
 }
 
+// repeats reports whether a column is named more than once, the second time to no effect.
+func repeats(order []Order) bool {
+	seen := make(map[string]bool, len(order))
+	for _, o := range order {
+		if seen[o.Column] {
+			return true
+		}
+		seen[o.Column] = true
+	}
+	return false
+}
+
 // key is a resolved sort key. The id follows the keys as the last one, in the direction of the first, so
 // that a descending list is the ascending one backwards and one index serves both.
 type key struct {

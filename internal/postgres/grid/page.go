@@ -80,5 +80,8 @@ func NewPage(first *int, after *string, last *int, before *string, offset *int) 
 	return p, nil
 }
 
-// NoRows is the page of a caller who wants totals or facets alone.
-func NoRows() Page { return Page{} }
+// WithoutRows is the page for a caller who wants totals or facets alone. Its cursors are checked all the same.
+func (p Page) WithoutRows() Page {
+	p.size = 0
+	return p
+}

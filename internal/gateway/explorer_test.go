@@ -1,0 +1,101 @@
+package gateway_test
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/vektah/gqlparser/v2"
+
+	"crosswalk/internal/gateway"
+	"crosswalk/internal/gateway/gatewaytest"
+	"crosswalk/internal/httpapi/explorer"
+)
+
+func examples(t *testing.T) []explorer.Example {
+	t.Helper()
+	list, err := explorer.Examples()
+	if err != nil || len(list) == 0 {
+		t.Fatalf("the explorer has %d examples: %v", len(list), err)
+	}
+	return list
+}
+
+func TestTheExplorersExamplesFitTheSchema(t *testing.T) {
+	t.Parallel()
+	schema := loadSchema(t)
+	for _, example := range examples(t) {
+		if _, problems := gqlparser.LoadQuery(schema, example.Query); len(problems) > 0 {
+			t.Errorf("the example %q does not fit the schema: %v", example.Title, problems)
+		}
+		if example.Variables != "" && !json.Valid([]byte(example.Variables)) {
+			t.Errorf("the variables of the example %q are not JSON", example.Title)
+		}
+	}
+}
+
+func TestTheExplorersExamplesRunOnASyncedSeller(t *testing.T) {
+	t.Parallel()
+	w, alpha, beta, acme, other := startPair(t, gatewaytest.Options{})
+	types, _ := agreementTypes(t, w.Seller)
+	// What stands in the examples for ids that the reader puts in.
+	ids := strings.NewReplacer(
+		"id of an organization, from Organizations", alpha.ID, "id of an organization", alpha.ID, "id of another organization", beta.ID,
+		"id of a company, from Pick a company", acme.ID, "id of a company", other.ID,
+		"id of an Agreement Type", types["Block Time"],
+	)
+	for _, example := range examples(t) {
+		values := variables{}
+		if example.Variables != "" {
+			if err := json.Unmarshal([]byte(ids.Replace(example.Variables)), &values); err != nil {
+				t.Fatalf("the variables of the example %q: %v", example.Title, err)
+			}
+		}
+		response := w.Must(t, admin, example.Query, values, nil)
+		if strings.Contains(string(response.Body), `"INVALID"`) || strings.Contains(string(response.Body), `"NOT_FOUND"`) {
+			t.Errorf("the example %q with ids put in was refused: %s", example.Title, response.Body)
+		}
+		// As it stands, ids not yet put in, it tells the reader what to do rather than failing.
+		if example.Variables != "" {
+			if err := json.Unmarshal([]byte(example.Variables), &values); err != nil {
+				t.Fatal(err)
+			}
+			w.Must(t, admin, example.Query, values, nil)
+		}
+	}
+}
+
+func TestTheGatewayServesExplorerSchemaAndHealth(t *testing.T) {
+	t.Parallel()
+	w := gatewaytest.Start(t, gatewaytest.Options{Gateway: func(c *gateway.Config) {
+		c.Explorer = &explorer.Config{Tokens: []explorer.Token{{Label: "VIEWER", Value: "token-for-the-demo"}}}
+	}})
+	for path, says := range map[string]string{
+		"/": "<html", "/healthz": "ok", "/readyz": "ready", "/schema.graphqls": "type Organization implements Node",
+	} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.URL()+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		if err != nil || answer.StatusCode != http.StatusOK || !strings.Contains(string(body), says) {
+			t.Errorf("GET %s answered status %d: %.300s\nwant 200 and %q (%v)", path, answer.StatusCode, body, says, err)
+		}
+	}
+	if err := w.Gateway.Stop(t.Context()); err != nil {
+		t.Fatalf("stop the gateway: %v", err)
+	}
+	if err := w.Gateway.Stop(t.Context()); err != nil {
+		t.Errorf("stopping the gateway again: %v", err)
+	}
+	if err := w.Gateway.Err(); err != nil {
+		t.Errorf("a gateway that was stopped says that it failed: %v", err)
+	}
+}

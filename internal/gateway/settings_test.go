@@ -1,0 +1,408 @@
+package gateway_test
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"crosswalk/internal/gateway/gatewaytest"
+	simconnectwise "crosswalk/internal/simulator/connectwise"
+	"crosswalk/internal/simulator/fault"
+)
+
+const settingsFields = `
+	connection { apiUrl companyId publicKey privateKeySet clientIdSet circuit retryAt lastSuccessAt lastError }
+	agreementType { id recordId name } chargeStartDateRule { kind day } chargeEndDateRule { kind day }
+	automatedDailySync { enabled timeOfDay nextRunAt } setupMissing`
+
+// settings is what tests look at of the settings.
+type settings struct {
+	Connection struct {
+		APIURL, CompanyID, PublicKey *string
+		PrivateKeySet, ClientIDSet   bool
+	}
+	AgreementType                          *struct{ ID, Name string }
+	ChargeStartDateRule, ChargeEndDateRule struct {
+		Kind string
+		Day  *int
+	}
+	AutomatedDailySync struct {
+		Enabled   bool
+		TimeOfDay string
+		NextRunAt *time.Time
+	}
+	SetupMissing []string
+}
+
+type settingsPayload struct {
+	Settings   *settings
+	UserErrors []gatewaytest.UserError
+}
+
+// saveCredentials saves the credentials of the world's ConnectWise, with some fields of the input changed.
+func saveCredentials(t *testing.T, w *gatewaytest.World, changed variables) (settingsPayload, gatewaytest.Response) {
+	t.Helper()
+	input := variables{
+		"apiUrl": w.ConnectWiseURL, "companyId": gatewaytest.CompanyID, "publicKey": gatewaytest.PublicKey,
+		"privateKey": gatewaytest.PrivateKey, "clientId": gatewaytest.ClientID,
+	}
+	maps.Copy(input, changed)
+	var data struct{ SaveConnectWiseCredentials settingsPayload }
+	response := w.Must(t, admin, `mutation ($input: ConnectWiseCredentialsInput!) {
+		saveConnectWiseCredentials(input: $input) { settings { `+settingsFields+` } userErrors { code message field } }
+	}`, variables{"input": input}, &data)
+	return data.SaveConnectWiseCredentials, response
+}
+
+func updateSettings(t *testing.T, s *gatewaytest.Seller, input variables) settingsPayload {
+	t.Helper()
+	var data struct{ UpdateSettings settingsPayload }
+	s.Must(t, admin, `mutation ($input: UpdateSettingsInput!) {
+		updateSettings(input: $input) { settings { `+settingsFields+` } userErrors { code message field } }
+	}`, variables{"input": input}, &data)
+	return data.UpdateSettings
+}
+
+func readSettings(t *testing.T, s *gatewaytest.Seller) settings {
+	t.Helper()
+	var data struct{ Settings settings }
+	s.Must(t, viewer, `{ settings { `+settingsFields+` } }`, nil, &data)
+	return data.Settings
+}
+
+type testPayload struct {
+	Ok         bool
+	Version    *string
+	UserErrors []gatewaytest.UserError
+}
+
+func testConnection(t *testing.T, s *gatewaytest.Seller) testPayload {
+	t.Helper()
+	var data struct{ TestConnectWiseConnection testPayload }
+	s.Must(t, admin, `mutation { testConnectWiseConnection { ok version userErrors { code message field } } }`, nil, &data)
+	return data.TestConnectWiseConnection
+}
+
+// agreementTypes returns the ids of the offered Agreement Types by name, and the names in their order.
+func agreementTypes(t *testing.T, s *gatewaytest.Seller) (ids map[string]string, ordered []string) {
+	t.Helper()
+	var data struct{ PsaAgreementTypes []struct{ ID, Name string } }
+	s.Must(t, viewer, `{ psaAgreementTypes { id recordId name } }`, nil, &data)
+	ids = make(map[string]string)
+	for _, one := range data.PsaAgreementTypes {
+		ids[one.Name] = one.ID
+		ordered = append(ordered, one.Name)
+	}
+	return ids, ordered
+}
+
+func TestSettingUpStepByStep(t *testing.T) {
+	t.Parallel()
+	w := gatewaytest.Start(t, gatewaytest.Options{WithoutCredentials: true})
+	if got := readSettings(t, w.Seller).SetupMissing; !slices.Equal(got, []string{"CREDENTIALS", "AGREEMENT_TYPE"}) {
+		t.Errorf("at first setupMissing is %q, want both steps in their order", got)
+	}
+	saved, _ := saveCredentials(t, w, nil)
+	if len(saved.UserErrors) > 0 || !slices.Equal(saved.Settings.SetupMissing, []string{"AGREEMENT_TYPE"}) {
+		t.Fatalf("saving credentials answered %+v, want AGREEMENT_TYPE still missing", saved)
+	}
+	ids, offered := agreementTypes(t, w.Seller)
+	if diff := cmp.Diff([]string{"Block Time", "Cloud Subscriptions", "Hardware as a Service", "Managed Services"}, offered); diff != "" {
+		t.Errorf("the Agreement Types offered, inactive ones left out (-want +got):\n%s", diff)
+	}
+	chosen := updateSettings(t, w.Seller, variables{"agreementTypeId": ids["Managed Services"]})
+	if len(chosen.UserErrors) > 0 || len(chosen.Settings.SetupMissing) != 0 || chosen.Settings.AgreementType.Name != "Managed Services" {
+		t.Fatalf("choosing an Agreement Type answered %+v, want nothing missing", chosen)
+	}
+	w.AddCustomer("Alpha", "1", "Active")
+	w.Sync(t)
+	golden(t, "settings", w.Must(t, viewer, `{ viewer { subject role seller { id name timeZone } } settings { `+settingsFields+` } }`, nil, nil))
+}
+
+func TestSecretsGoInAndNeverComeOut(t *testing.T) {
+	t.Parallel()
+	w := gatewaytest.Start(t, gatewaytest.Options{WithoutCredentials: true})
+	saved, response := saveCredentials(t, w, nil)
+	if !saved.Settings.Connection.PrivateKeySet || !saved.Settings.Connection.ClientIDSet {
+		t.Errorf("saving credentials answered %+v, want both secrets set", saved)
+	}
+	bodies := [][]byte{response.Body}
+	ids, _ := agreementTypes(t, w.Seller)
+	updateSettings(t, w.Seller, variables{"agreementTypeId": ids["Block Time"]})
+	w.Sync(t)
+	for _, kind := range []fault.Kind{fault.NoAnswer, fault.ServerError, fault.Unauthorized} {
+		setFaults(t, w.ConnectWise.Faults().Set, fault.Fault{Kind: kind})
+		bodies = append(bodies, w.Must(t, admin, `mutation { testConnectWiseConnection { ok userErrors { message } } }`, nil, nil).Body)
+		w.ConnectWise.Faults().Clear()
+		testConnection(t, w.Seller) // a success, so that the circuit stays closed
+	}
+	setFaults(t, w.ConnectWise.Faults().Set, fault.Fault{Kind: fault.Unauthorized})
+	id, _ := w.StartSync(t)
+	w.WaitForJob(t, id)
+	refused, response := saveCredentials(t, w, variables{"privateKey": gatewaytest.PrivateKey + " with spaces"})
+	if len(refused.UserErrors) == 0 {
+		t.Error("a private key with spaces was accepted")
+	}
+	bodies = append(bodies, response.Body,
+		w.Must(t, admin, `{ settings { `+settingsFields+` } }`, nil, nil).Body,
+		w.Must(t, admin, `{ logEntries(first: 1000) { nodes { title details } } jobs { nodes { error } } }`, nil, nil).Body,
+		[]byte(w.Log.String()))
+	for _, body := range bodies {
+		for _, secret := range []string{gatewaytest.PrivateKey, gatewaytest.ClientID, w.Token(admin)} {
+			if strings.Contains(string(body), secret) {
+				t.Errorf("the secret %q came out: %.2000s", secret, body)
+			}
+		}
+	}
+}
+
+func TestCredentialsAreCheckedBeforeTheyAreSaved(t *testing.T) {
+	t.Parallel()
+	w := gatewaytest.Start(t, gatewaytest.Options{WithoutCredentials: true})
+	tests := map[string]struct {
+		changed variables
+		field   string
+	}{
+		"an empty address":                {variables{"apiUrl": ""}, "apiUrl"},
+		"an address of spaces":            {variables{"apiUrl": "   "}, "apiUrl"},
+		"an address with a path":          {variables{"apiUrl": "https://na.myconnectwise.net/v4_6_release"}, "apiUrl"},
+		"an address of another protocol":  {variables{"apiUrl": "ftp://na.myconnectwise.net"}, "apiUrl"},
+		"an address with a user":          {variables{"apiUrl": "https://me:you@na.myconnectwise.net"}, "apiUrl"},
+		"an address that is none":         {variables{"apiUrl": "not an address"}, "apiUrl"},
+		"an address with a line break":    {variables{"apiUrl": "na.myconnectwise.net\nHost: evil"}, "apiUrl"},
+		"an address without end":          {variables{"apiUrl": strings.Repeat("a", 9000) + ".net"}, "apiUrl"},
+		"an empty company":                {variables{"companyId": ""}, "companyId"},
+		"a company with a plus":           {variables{"companyId": "demo+x"}, "companyId"},
+		"a company with a line break":     {variables{"companyId": "demo\r\nx"}, "companyId"},
+		"an empty public key":             {variables{"publicKey": " "}, "publicKey"},
+		"a public key with a colon":       {variables{"publicKey": "a:b"}, "publicKey"},
+		"an empty private key":            {variables{"privateKey": ""}, "privateKey"},
+		"a private key with a line break": {variables{"privateKey": "abc\ndef"}, "privateKey"},
+		"a private key with an umlaut":    {variables{"privateKey": "schlüssel"}, "privateKey"},
+		"a huge private key":              {variables{"privateKey": strings.Repeat("k", 9000)}, "privateKey"},
+		"an empty client id":              {variables{"clientId": ""}, "clientId"},
+	}
+	for name, test := range tests {
+		payload, _ := saveCredentials(t, w, test.changed)
+		wantRefused(t, name, payload.UserErrors, "INVALID", test.field)
+		if payload.Settings == nil || payload.Settings.Connection.PrivateKeySet {
+			t.Errorf("%s: the settings are %+v, want nothing saved", name, payload.Settings)
+		}
+	}
+	payload, _ := saveCredentials(t, w, variables{"apiUrl": "", "companyId": "", "publicKey": "", "privateKey": "", "clientId": ""})
+	if len(payload.UserErrors) != 5 {
+		t.Errorf("five empty fields were refused with %+v, want all of them named", payload.UserErrors)
+	}
+}
+
+func TestAnotherHostOrCompanyIsRefusedOnceAnythingIsMapped(t *testing.T) {
+	t.Parallel()
+	w, alpha, _, acme, _ := startPair(t, gatewaytest.Options{})
+	mapTo(t, w.Seller, alpha.ID, acme.ID, nil)
+	for name, test := range map[string]struct {
+		changed variables
+		field   string
+	}{
+		"another host":    {variables{"apiUrl": "https://eu.myconnectwise.net"}, "apiUrl"},
+		"another port":    {variables{"apiUrl": "http://127.0.0.1:1"}, "apiUrl"},
+		"another company": {variables{"companyId": "stranger"}, "companyId"},
+	} {
+		payload, _ := saveCredentials(t, w, test.changed)
+		wantRefused(t, name, payload.UserErrors, "CONFLICT", test.field)
+		if got := deref(payload.Settings.Connection.APIURL); got != w.ConnectWiseURL || deref(payload.Settings.Connection.CompanyID) != gatewaytest.CompanyID {
+			t.Errorf("%s: the connection is %+v, want it as before", name, payload.Settings.Connection)
+		}
+	}
+	if got := organizationNamed(t, w.Seller, "Alpha"); got.MappingStatus != "MAPPED" || got.PsaCompany.Freshness != "LIVE" {
+		t.Errorf("after the refusals the organization is %+v, want it mapped and live", got)
+	}
+	renewed, _ := saveCredentials(t, w, variables{"publicKey": "renewed", "companyId": "DEMO"})
+	if len(renewed.UserErrors) > 0 || deref(renewed.Settings.Connection.PublicKey) != "renewed" || renewed.Settings.AgreementType == nil {
+		t.Errorf("new keys of the same company were answered with %+v, want them saved and the rest kept", renewed)
+	}
+	unmapOrganization(t, w.Seller, alpha.ID, nil)
+	moved, _ := saveCredentials(t, w, variables{"companyId": "stranger"})
+	if len(moved.UserErrors) > 0 {
+		t.Errorf("another company when nothing is mapped any more was refused: %+v", moved.UserErrors)
+	}
+}
+
+func TestAnotherConnectWiseBeforeAnythingIsMappedForgetsTheFormerOne(t *testing.T) {
+	t.Parallel()
+	w, _, _, _, _ := startPair(t, gatewaytest.Options{})
+	moved, _ := saveCredentials(t, w, variables{"companyId": "stranger"})
+	if len(moved.UserErrors) > 0 || moved.Settings.AgreementType != nil || !slices.Equal(moved.Settings.SetupMissing, []string{"AGREEMENT_TYPE"}) {
+		t.Fatalf("another company was answered with %+v, want it saved and the Agreement Type to be chosen anew", moved)
+	}
+	back, _ := saveCredentials(t, w, nil)
+	if len(back.UserErrors) > 0 {
+		t.Fatalf("going back was refused: %+v", back.UserErrors)
+	}
+	ids, _ := agreementTypes(t, w.Seller)
+	updateSettings(t, w.Seller, variables{"agreementTypeId": ids["Block Time"]})
+	if got := pick(t, w.Seller, variables{"filter": variables{"includeDeleted": true}}); len(got) != 0 {
+		t.Errorf("the picker offers %q of the former ConnectWise, want nothing before the next sync", got)
+	}
+	if got := names(organizations(t, w.Seller)); !slices.Equal(got, []string{"Alpha", "Beta"}) {
+		t.Errorf("the organizations are %q, want those of the Platform as before", got)
+	}
+}
+
+func TestTestingTheConnectionSaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		changed variables
+		fault   *fault.Fault
+		says    string
+	}{
+		"all is well":            {},
+		"wrong private key":      {changed: variables{"privateKey": "wrong"}, says: "Check the credentials"},
+		"wrong company":          {changed: variables{"companyId": "wrong"}, says: "Check the credentials"},
+		"wrong client id":        {changed: variables{"clientId": "wrong"}, says: "Check the credentials"},
+		"nothing at the address": {changed: variables{"apiUrl": "http://127.0.0.1:1"}, says: "could not be reached"},
+		"no such host":           {changed: variables{"apiUrl": "http://nowhere.invalid"}, says: "host name"},
+		"it answers 500":         {fault: &fault.Fault{Kind: fault.ServerError}, says: "status 500"},
+		"it is a web page":       {fault: &fault.Fault{Kind: fault.WebPage}, says: "web page"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := gatewaytest.Start(t, gatewaytest.Options{WithoutCredentials: true})
+			if saved, _ := saveCredentials(t, w, test.changed); len(saved.UserErrors) > 0 {
+				t.Fatalf("the credentials were refused: %+v", saved.UserErrors)
+			}
+			if test.fault != nil {
+				setFaults(t, w.ConnectWise.Faults().Set, *test.fault)
+			}
+			got := testConnection(t, w.Seller)
+			if test.says == "" {
+				if !got.Ok || got.Version == nil || len(got.UserErrors) > 0 {
+					t.Errorf("the test answered %+v, want ok with a version", got)
+				}
+				return
+			}
+			if got.Ok || got.Version != nil || len(got.UserErrors) != 1 || got.UserErrors[0].Code != "PSA_UNAVAILABLE" ||
+				!strings.Contains(got.UserErrors[0].Message, test.says) {
+				t.Errorf("the test answered %+v, want PSA_UNAVAILABLE saying %q", got, test.says)
+			}
+		})
+	}
+}
+
+func TestAnAgreementTypeMustBeOneThatConnectWiseOffers(t *testing.T) {
+	t.Parallel()
+	w := gatewaytest.Start(t, gatewaytest.Options{})
+	w.ConnectWise.AddCompany(simconnectwise.Company{Identifier: "ACME", Name: "Acme"})
+	w.Sync(t)
+	before := readSettings(t, w.Seller)
+	ids, _ := agreementTypes(t, w.Seller)
+	if err := w.ConnectWise.DeactivateAgreementType(1); err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct{ id, code string }{
+		"one that never was":     {nodeID("PsaAgreementType", 987654), "NOT_FOUND"},
+		"one no longer in use":   {ids["Managed Services"], "NOT_FOUND"},
+		"a company":              {companies(t, w.Seller)["ACME"].ID, "INVALID"},
+		"a record number":        {"2", "INVALID"},
+		"nothing":                {"", "INVALID"},
+		"rubbish":                {"%%%", "INVALID"},
+		"a text of 9,000 signs":  {strings.Repeat("x", 9000), "INVALID"},
+		"a number beyond 32 bit": {nodeID("PsaAgreementType", 1<<40), "INVALID"},
+	} {
+		payload := updateSettings(t, w.Seller, variables{"agreementTypeId": test.id, "automatedDailySync": variables{"enabled": true}})
+		wantRefused(t, name, payload.UserErrors, test.code, "agreementTypeId")
+	}
+	setFaults(t, w.ConnectWise.Faults().Set, fault.Fault{Kind: fault.ServerError, Count: 2})
+	payload := updateSettings(t, w.Seller, variables{"agreementTypeId": ids["Block Time"]})
+	wantRefused(t, "choosing while ConnectWise fails", payload.UserErrors, "PSA_UNAVAILABLE", "agreementTypeId")
+	if diff := cmp.Diff(before, readSettings(t, w.Seller)); diff != "" {
+		t.Errorf("refused changes changed the settings (-before +after):\n%s", diff)
+	}
+}
+
+func TestChargeDateRulesAreCheckedAndKeptApart(t *testing.T) {
+	t.Parallel()
+	w := gatewaytest.Start(t, gatewaytest.Options{})
+	for _, kind := range []string{"NO_RULE", "AS_INVOICED", "FIRST_DAY_OF_MONTH", "LAST_DAY_OF_MONTH", "FIRST_DAY_OF_NEXT_MONTH", "INVOICE_DATE"} {
+		payload := updateSettings(t, w.Seller, variables{"chargeStartDateRule": variables{"kind": kind}, "chargeEndDateRule": variables{"kind": kind}})
+		if got := payload.Settings; len(payload.UserErrors) > 0 || got.ChargeStartDateRule.Kind != kind || got.ChargeEndDateRule.Kind != kind {
+			t.Errorf("the rule %s was answered with %+v, want it saved for both dates", kind, payload)
+		}
+	}
+	payload := updateSettings(t, w.Seller, variables{
+		"chargeStartDateRule": variables{"kind": "FIXED_DAY", "day": 31}, "chargeEndDateRule": variables{"kind": "NO_DATE"},
+	})
+	if got := payload.Settings; len(payload.UserErrors) > 0 || *got.ChargeStartDateRule.Day != 31 || got.ChargeEndDateRule.Kind != "NO_DATE" || got.ChargeEndDateRule.Day != nil {
+		t.Errorf("a fixed day and no date were answered with %+v, want them saved", payload)
+	}
+	before := readSettings(t, w.Seller)
+	for name, test := range map[string]struct {
+		input variables
+		field []string
+	}{
+		"a start of no date":           {variables{"chargeStartDateRule": variables{"kind": "NO_DATE"}}, []string{"chargeStartDateRule", "kind"}},
+		"a fixed day without a day":    {variables{"chargeEndDateRule": variables{"kind": "FIXED_DAY"}}, []string{"chargeEndDateRule", "day"}},
+		"a fixed day of null":          {variables{"chargeEndDateRule": variables{"kind": "FIXED_DAY", "day": nil}}, []string{"chargeEndDateRule", "day"}},
+		"day 0":                        {variables{"chargeStartDateRule": variables{"kind": "FIXED_DAY", "day": 0}}, []string{"chargeStartDateRule", "day"}},
+		"day 32":                       {variables{"chargeStartDateRule": variables{"kind": "FIXED_DAY", "day": 32}}, []string{"chargeStartDateRule", "day"}},
+		"day -1":                       {variables{"chargeStartDateRule": variables{"kind": "FIXED_DAY", "day": -1}}, []string{"chargeStartDateRule", "day"}},
+		"a day for another rule":       {variables{"chargeStartDateRule": variables{"kind": "AS_INVOICED", "day": 5}}, []string{"chargeStartDateRule", "day"}},
+		"a time that is none":          {variables{"automatedDailySync": variables{"enabled": true, "timeOfDay": "24:00"}}, []string{"automatedDailySync", "timeOfDay"}},
+		"a time of one digit":          {variables{"automatedDailySync": variables{"enabled": true, "timeOfDay": "7:30"}}, []string{"automatedDailySync", "timeOfDay"}},
+		"a time with seconds":          {variables{"automatedDailySync": variables{"enabled": true, "timeOfDay": "07:30:00"}}, []string{"automatedDailySync", "timeOfDay"}},
+		"an empty time":                {variables{"automatedDailySync": variables{"enabled": true, "timeOfDay": ""}}, []string{"automatedDailySync", "timeOfDay"}},
+		"a good rule beside a bad one": {variables{"chargeStartDateRule": variables{"kind": "NO_RULE"}, "chargeEndDateRule": variables{"kind": "AS_INVOICED", "day": 1}}, []string{"chargeEndDateRule", "day"}},
+	} {
+		payload := updateSettings(t, w.Seller, test.input)
+		wantRefused(t, name, payload.UserErrors, "INVALID", test.field...)
+	}
+	if diff := cmp.Diff(before, readSettings(t, w.Seller)); diff != "" {
+		t.Errorf("refused changes changed the settings (-before +after):\n%s", diff)
+	}
+	if got := updateSettings(t, w.Seller, variables{}); len(got.UserErrors) > 0 || !cmp.Equal(*got.Settings, before) {
+		t.Errorf("a change of nothing was answered with %+v, want the settings as they are", got)
+	}
+	if got := updateSettings(t, w.Seller, variables{"chargeEndDateRule": nil, "agreementTypeId": nil, "automatedDailySync": nil}); len(got.UserErrors) > 0 || !cmp.Equal(*got.Settings, before) {
+		t.Errorf("a change of nulls was answered with %+v, want the settings as they are", got)
+	}
+}
+
+func TestTheDailySyncIsSwitchedAndTimedInTheSellersZone(t *testing.T) {
+	t.Parallel()
+	w := gatewaytest.Start(t, gatewaytest.Options{})
+	off := readSettings(t, w.Seller).AutomatedDailySync
+	if off.Enabled || off.TimeOfDay != "02:00" || off.NextRunAt != nil {
+		t.Errorf("at first the daily sync is %+v, want it off, at 02:00, without a next run", off)
+	}
+	on := updateSettings(t, w.Seller, variables{"automatedDailySync": variables{"enabled": true, "timeOfDay": "23:59"}}).Settings.AutomatedDailySync
+	riga, err := time.LoadLocation("Europe/Riga")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !on.Enabled || on.NextRunAt == nil || on.NextRunAt.In(riga).Format("15:04") != "23:59" || time.Until(*on.NextRunAt) > 25*time.Hour || time.Until(*on.NextRunAt) < 0 {
+		t.Errorf("the daily sync is %+v, want its next run within a day at 23:59 in Riga", on)
+	}
+	kept := updateSettings(t, w.Seller, variables{"automatedDailySync": variables{"enabled": false}}).Settings.AutomatedDailySync
+	if kept.Enabled || kept.TimeOfDay != "23:59" || kept.NextRunAt != nil {
+		t.Errorf("switched off, the daily sync is %+v, want its time kept and no next run", kept)
+	}
+	var data struct {
+		LogEntries struct{ Nodes []gatewaytest.LogEntry }
+	}
+	w.Must(t, viewer, `{ logEntries { nodes { level code title details } } }`, nil, &data)
+	var logged []string
+	for _, entry := range data.LogEntries.Nodes {
+		logged = append(logged, entry.Code+": "+entry.Title+" "+entry.Details)
+	}
+	want := []string{
+		"AUTO_SYNC_TOGGLED: Automated Daily Sync is off By admin@example.com.",
+		"AUTO_SYNC_TOGGLED: Automated Daily Sync is on, at 23:59 By admin@example.com.",
+	}
+	if diff := cmp.Diff(want, logged); diff != "" {
+		t.Errorf("the log of two changes (-want +got):\n%s", diff)
+	}
+}
