@@ -45,7 +45,7 @@ var offers = &grid.Grid{
 		"id":             {SQL: "f.id", Type: grid.Integer},
 		"platform_id":    {SQL: "f.platform_id"},
 		"name":           {SQL: "f.name"},
-		"external_id":    {SQL: "f.external_id", Nullable: true},
+		"external_id":    {SQL: "f.external_id", Order: "f.external_id COLLATE alphabetical", Nullable: true},
 		"is_custom":      {SQL: "f.is_custom", Type: grid.Boolean},
 		"vendor_id":      {SQL: "f.vendor_id", Type: grid.Integer},
 		"vendor_name":    {SQL: "v.name", Joins: []string{"vendor"}},
