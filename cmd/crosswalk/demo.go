@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -44,7 +47,7 @@ type demo struct {
 func (c *demoCommand) Run(ctx context.Context, stdout io.Writer, log *slog.Logger) error {
 	d := &demo{demoCommand: c, log: log}
 	defer d.end()
-	for _, step := range []func(context.Context) error{d.openState, d.openDatabase, d.startSimulators} {
+	for _, step := range []func(context.Context) error{d.openDatabase, d.openState, d.startSimulators} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -70,40 +73,49 @@ func (d *demo) end() {
 	}
 }
 
+// openState reads what earlier demos on this database kept. It runs after openDatabase, which makes sure that no
+// other demo keeps its state here.
 func (d *demo) openState(context.Context) (err error) {
+	path := d.statePath()
+	if d.Reset {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("start over: %w", err)
+		}
+	}
+	d.state, err = readDemoState(path)
+	return err
+}
+
+// statePath names the file for the database: sellers and tokens of one mean nothing in another.
+func (d *demo) statePath() string {
+	if d.DatabaseURL == "" {
+		return filepath.Join(d.Data, "demo.json")
+	}
+	sum := sha256.Sum256([]byte(d.DatabaseURL))
+	return filepath.Join(d.Data, "demo-"+hex.EncodeToString(sum[:6])+".json")
+}
+
+func (d *demo) findData() (err error) {
 	if d.Data == "" {
 		if d.Data, err = server.DefaultDataDir("demo"); err != nil {
 			return err
 		}
 	}
-	if d.Data, err = filepath.Abs(d.Data); err != nil {
-		return err
-	}
-	if d.Reset {
-		if err := d.forget(); err != nil {
-			return err
-		}
-	}
-	d.state, err = readDemoState(filepath.Join(d.Data, "demo.json"))
+	d.Data, err = filepath.Abs(d.Data)
 	return err
-}
-
-// forget removes what earlier demos kept, and nothing that is not theirs.
-func (d *demo) forget() error {
-	for _, name := range []string{"demo.json", "postgres"} {
-		if err := os.RemoveAll(filepath.Join(d.Data, name)); err != nil {
-			return fmt.Errorf("start over: %w", err)
-		}
-	}
-	return nil
 }
 
 // openDatabase connects to the database given, or to one of a server of our own, and brings its schema up to date.
 func (d *demo) openDatabase(ctx context.Context) error {
+	if err := d.findData(); err != nil {
+		return err
+	}
 	dsn := d.DatabaseURL
 	if dsn == "" {
 		fmt.Fprintln(os.Stderr, "Starting PostgreSQL …")
-		own, err := server.Start(ctx, server.Options{DataDir: filepath.Join(d.Data, "postgres"), Log: d.log})
+		own, err := server.Start(ctx, server.Options{
+			DataDir: filepath.Join(d.Data, "postgres"), Fresh: d.Reset, Log: d.log,
+		})
 		if err != nil {
 			return err
 		}

@@ -55,6 +55,9 @@ func main() {
 
 // run executes one command line. What a command answers goes to stdout, messages for people to standard error.
 func run(ctx context.Context, arguments []string, stdout io.Writer) error {
+	if len(arguments) == 0 {
+		arguments = []string{"--help"}
+	}
 	var line commandLine
 	parser, err := kong.New(&line,
 		kong.Name("crosswalk"),

@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
+	"syscall"
 	"time"
 
 	"crosswalk/internal/civil"
@@ -97,6 +99,9 @@ func serve(ctx context.Context, config gateway.Config, started func(*gateway.Gat
 		return err
 	}
 	if err := g.Start(ctx); err != nil {
+		if errors.Is(err, syscall.EADDRINUSE) {
+			return fmt.Errorf("%w: choose another one with --listen or CROSSWALK_LISTEN", err)
+		}
 		return err
 	}
 	started(g)

@@ -137,6 +137,14 @@ func (d *dataDir) logTail() string {
 	return "; its log ends:\n\t" + strings.Join(lines[max(0, len(lines)-last):], "\n\t")
 }
 
+// erase forgets all databases. We hold the lock, and no server runs.
+func (d *dataDir) erase() error {
+	if err := os.RemoveAll(d.cluster()); err != nil {
+		return fmt.Errorf("forget the databases: %w", err)
+	}
+	return nil
+}
+
 // installation returns the PostgreSQL to run here: the best there is for new data, one of the same major
 // version for existing data.
 func (d *dataDir) installation(ctx context.Context) (Installation, error) {

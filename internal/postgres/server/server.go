@@ -36,6 +36,8 @@ type Options struct {
 	// DataDir keeps databases, log and lock between runs; it is made if missing. Empty means a temporary
 	// directory that Stop removes.
 	DataDir string
+	// Fresh forgets what an earlier server kept in DataDir, once no living process uses it.
+	Fresh bool
 	// Disposable trades safety for speed: a crash of the machine, though not of the server, may lose the data.
 	Disposable bool
 	// MaxConnections bounds the server's sessions; 0 means 100.
@@ -89,6 +91,11 @@ func Start(ctx context.Context, options Options) (*Server, error) {
 func (s *Server) start(ctx context.Context, options Options) error {
 	if err := s.dir.endEarlierServer(ctx); err != nil {
 		return err
+	}
+	if options.Fresh {
+		if err := s.dir.erase(); err != nil {
+			return err
+		}
 	}
 	installation, err := s.dir.installation(ctx)
 	if err != nil {

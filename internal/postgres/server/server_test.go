@@ -74,6 +74,23 @@ func TestDataAndAddressSurviveARestart(t *testing.T) {
 	wantRemembered(t, words(t, second), "kept")
 }
 
+func TestAFreshServerKnowsNothingOfEarlierOnes(t *testing.T) {
+	t.Parallel()
+	options := server.Options{DataDir: stoppedCluster(t), Disposable: true}
+	first := start(t, options)
+	remember(t, words(t, first), "kept")
+	options.Fresh = true
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, err := server.Start(ctx, options)
+	wantError(t, "Start afresh on a directory in use", err, "uses the directory")
+	wantRemembered(t, words(t, first), "kept")
+	if err := first.Stop(t.Context()); err != nil {
+		t.Fatalf("Stop: %v", err)
+	}
+	remember(t, words(t, start(t, options)), "anew")
+}
+
 func TestADirectoryServesOneProcessAtATime(t *testing.T) {
 	t.Parallel()
 	options := server.Options{DataDir: stoppedCluster(t), Disposable: true}
