@@ -52,7 +52,7 @@ func parseID(typeName, id string) (int64, error) {
 		return 0, err
 	}
 	if actual != typeName {
-		return 0, fmt.Errorf("%s is the id of another type (%s); pass the id of a %s", quote(id), actual, typeName)
+		return 0, fmt.Errorf("%s is the id of another type (%s): pass one of type %s", quote(id), actual, typeName)
 	}
 	return number, nil
 }
