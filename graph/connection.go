@@ -114,3 +114,43 @@ func anyOf[V ~string](column string, values []V) grid.Condition {
 	}
 	return grid.OneOf(column, texts)
 }
+
+// dateCondition compiles a DateFilter.
+func dateCondition(column string, f *model.DateFilter) grid.Condition {
+	if f == nil {
+		return nil
+	}
+	conditions := []grid.Condition{
+		compare(column, grid.Equal, f.Eq.Value()),
+		compare(column, grid.Less, f.Lt.Value()),
+		compare(column, grid.LessOrEqual, f.Lte.Value()),
+		compare(column, grid.Greater, f.Gt.Value()),
+		compare(column, grid.GreaterOrEqual, f.Gte.Value()),
+	}
+	if v := f.IsNull.Value(); v != nil {
+		conditions = append(conditions, grid.IsNull(column, *v))
+	}
+	return grid.All(conditions...)
+}
+
+// numberCondition compiles a DecimalFilter.
+func numberCondition(column string, f *model.DecimalFilter) grid.Condition {
+	if f == nil {
+		return nil
+	}
+	return grid.All(
+		compare(column, grid.Equal, f.Eq.Value()),
+		compare(column, grid.Less, f.Lt.Value()),
+		compare(column, grid.LessOrEqual, f.Lte.Value()),
+		compare(column, grid.Greater, f.Gt.Value()),
+		compare(column, grid.GreaterOrEqual, f.Gte.Value()),
+	)
+}
+
+// compare compiles one member of a filter; nil where it was left out.
+func compare[V any](column string, operator grid.Operator, value *V) grid.Condition {
+	if value == nil {
+		return nil
+	}
+	return grid.Compare(column, operator, *value)
+}

@@ -207,30 +207,30 @@ func contractsByID(today civil.Date) byIDFunc[model.Contract] {
 
 // MapContract maps a contract to an agreement.
 func (r *mutationResolver) MapContract(ctx context.Context, input model.MapContractInput) (*model.MapContractPayload, error) {
-	shown, refused, err := r.editContract(ctx, requestedEdit{
+	shown, reached, refused, err := r.editContract(ctx, requestedEdit{
 		record: input.ContractID, target: &input.PsaAgreementID,
 		Edit: mapping.Edit{ExpectedRevision: input.ExpectedRevision.Value()},
 	})
-	return &model.MapContractPayload{Contract: shown, UserErrors: refused}, err
+	return &model.MapContractPayload{Contract: shown, AffectedLineCount: reached, UserErrors: refused}, err
 }
 
 // UnmapContract removes a contract's agreement.
 func (r *mutationResolver) UnmapContract(ctx context.Context, input model.UnmapContractInput) (*model.UnmapContractPayload, error) {
-	shown, refused, err := r.editContract(ctx, requestedEdit{
+	shown, reached, refused, err := r.editContract(ctx, requestedEdit{
 		record: input.ContractID,
 		Edit:   mapping.Edit{Target: mapping.Unmap(), ExpectedRevision: input.ExpectedRevision.Value()},
 	})
-	return &model.UnmapContractPayload{Contract: shown, UserErrors: refused}, err
+	return &model.UnmapContractPayload{Contract: shown, AffectedLineCount: reached, UserErrors: refused}, err
 }
 
-func (r *Resolver) editContract(ctx context.Context, request requestedEdit) (*model.Contract, []*model.UserError, error) {
+func (r *Resolver) editContract(ctx context.Context, request requestedEdit) (shown *model.Contract, reached int, refused []*model.UserError, err error) {
 	today, err := r.Today(ctx, seller(ctx))
 	if err != nil {
-		return nil, nil, err
+		return nil, 0, nil, err
 	}
-	shown, refused, err := editRows(ctx, r, editedKind[model.Contract]{
+	rows, outcome, refused, err := editRows(ctx, r, editedKind[model.Contract]{
 		kind: mapping.KindContract, recordType: typeContract, recordField: "contractId",
 		targetType: typePsaAgreement, targetField: "psaAgreementId", byID: contractsByID(today),
 	}, []requestedEdit{request}, single)
-	return first(shown), refused, err
+	return first(rows), outcome.Reached, refused, err
 }

@@ -50,27 +50,27 @@ func (s inputShape) path(index int, field string) []string {
 
 // editRows makes the edits and returns the rows to show with what was refused: those that hold now and, for a
 // single edit that was refused, that row as it is.
-func editRows[N any](ctx context.Context, r *Resolver, kind editedKind[N], requests []requestedEdit, in inputShape) ([]*N, []*model.UserError, error) {
-	ids, refused, err := edit(ctx, r, kind, requests, in)
+func editRows[N any](ctx context.Context, r *Resolver, kind editedKind[N], requests []requestedEdit, in inputShape) ([]*N, mapping.Outcome, []*model.UserError, error) {
+	ids, outcome, refused, err := edit(ctx, r, kind, requests, in)
 	shown := []*N{}
 	if err != nil || len(ids) == 0 {
-		return shown, refused, err
+		return shown, outcome, refused, err
 	}
 	err = r.read(ctx, func(ctx context.Context, tx *postgres.Tx) error {
 		shown, err = kind.byID(ctx, tx, seller(ctx), ids)
 		return err
 	})
-	return shown, refused, err
+	return shown, outcome, refused, err
 }
 
 // edit makes the edits and returns the numbers of the rows to show with what was refused.
-func edit[N any](ctx context.Context, r *Resolver, kind editedKind[N], requests []requestedEdit, in inputShape) ([]int64, []*model.UserError, error) {
+func edit[N any](ctx context.Context, r *Resolver, kind editedKind[N], requests []requestedEdit, in inputShape) ([]int64, mapping.Outcome, []*model.UserError, error) {
 	refused, err := r.refuseWithoutSetup(ctx)
 	if err != nil || refused != nil {
-		return nil, refused, err
+		return nil, mapping.Outcome{}, refused, err
 	}
 	if len(requests) > maxItems {
-		return nil, []*model.UserError{userError(model.UserErrorCodeTooMany, tooMany(len(requests)), in.list)}, nil
+		return nil, mapping.Outcome{}, []*model.UserError{userError(model.UserErrorCodeTooMany, tooMany(len(requests)), in.list)}, nil
 	}
 	problems := make([][]*model.UserError, len(requests))
 	var edits []mapping.Edit
@@ -83,7 +83,7 @@ func edit[N any](ctx context.Context, r *Resolver, kind editedKind[N], requests 
 	}
 	outcome, err := r.Mapping.Edit(ctx, seller(ctx), kind.kind, identity(ctx).Subject, edits)
 	if err != nil {
-		return nil, nil, err
+		return nil, mapping.Outcome{}, nil, err
 	}
 	for _, refusal := range outcome.Refused {
 		i := positions[refusal.Edit]
@@ -93,7 +93,7 @@ func edit[N any](ctx context.Context, r *Resolver, kind editedKind[N], requests 
 	if in == single && len(edits) == 1 {
 		shown = []int64{edits[0].Record}
 	}
-	return shown, append([]*model.UserError{}, slices.Concat(problems...)...), nil
+	return shown, outcome, append([]*model.UserError{}, slices.Concat(problems...)...), nil
 }
 
 // refusal tells the client what was refused and where in its input.

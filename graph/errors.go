@@ -1,6 +1,11 @@
 package graph
 
-import "crosswalk/graph/model"
+import (
+	"errors"
+
+	"crosswalk/graph/model"
+	"crosswalk/internal/postgres/grid"
+)
 
 // Failure is a top-level error that a client may see, with its code from the documented set.
 type Failure struct {
@@ -41,4 +46,18 @@ func setupMessage(missing []model.SetupStep) string {
 		}
 	}
 	return text + "."
+}
+
+// inputProblem reports whether an error is about the input, and what it says, for mutations, which tell such
+// things in user errors.
+func inputProblem(err error) (message string, ok bool) {
+	var failure *Failure
+	var input *grid.InputError
+	switch {
+	case errors.As(err, &failure) && failure.code == "BAD_USER_INPUT":
+		return failure.message, true
+	case errors.As(err, &input):
+		return input.Message, true
+	}
+	return "", false
 }

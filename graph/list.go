@@ -24,6 +24,8 @@ type list[T grid.Positioned, Filter, Facets any] struct {
 	// mapped is the ConnectWise record that a row is mapped to, loader what looks such records up.
 	mapped func(T) *psa.RecordID
 	loader announcer
+	// announce, where given, takes the place of mapped and loader for rows that are mapped in several ways.
+	announce func([]T)
 	// fetch reads the page.
 	fetch func(ctx context.Context, tx *postgres.Tx, req grid.Request) (*grid.Result[T], error)
 }
@@ -51,7 +53,11 @@ func (l list[T, Filter, Facets]) run(ctx context.Context, r *Resolver) (*grid.Re
 	if err != nil {
 		return nil, nil, err
 	}
-	announce(l.loader, result.Rows, l.mapped)
+	if l.announce != nil {
+		l.announce(result.Rows)
+	} else {
+		announce(l.loader, result.Rows, l.mapped)
+	}
 	facets := new(Facets)
 	for i, f := range shown {
 		*f.target(facets) = facetValues(result.Facets[i])

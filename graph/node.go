@@ -75,6 +75,12 @@ func (r *Resolver) nodesOfType(ctx context.Context, typeName string, numbers []i
 			return nil, err
 		}
 		return rowNodes(ctx, r.readMapping, numbers, contractsByID(today), func(c *model.Contract) string { return c.ID })
+	case typeInvoiceLine:
+		byID, err := r.linesByID(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return rowNodes(ctx, r.readMapping, numbers, byID, func(l *model.InvoiceLine) string { return l.ID })
 	case typeJob:
 		return rowNodes(ctx, r.read, numbers, jobsByID, func(j *model.Job) string { return j.ID })
 	case typeLogEntry:

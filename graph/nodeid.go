@@ -14,6 +14,7 @@ const (
 	typeOrganization     = "Organization"
 	typeOffer            = "Offer"
 	typeVendor           = "Vendor"
+	typeInvoiceLine      = "InvoiceLine"
 	typeContract         = "Contract"
 	typePsaCompany       = "PsaCompany"
 	typePsaProduct       = "PsaProduct"

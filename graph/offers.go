@@ -157,7 +157,7 @@ var offerEdits = editedKind[model.Offer]{
 
 // MapOffer saves a row of the Products tab.
 func (r *mutationResolver) MapOffer(ctx context.Context, input model.MapOfferInput) (*model.MapOfferPayload, error) {
-	shown, refused, err := editRows(ctx, r.Resolver, offerEdits, []requestedEdit{mapOfferRequest(input)}, single)
+	shown, _, refused, err := editRows(ctx, r.Resolver, offerEdits, []requestedEdit{mapOfferRequest(input)}, single)
 	return &model.MapOfferPayload{Offer: first(shown), UserErrors: refused}, err
 }
 
@@ -167,7 +167,7 @@ func (r *mutationResolver) MapOffers(ctx context.Context, input model.MapOffersI
 	for i, m := range input.Mappings {
 		requests[i] = mapOfferRequest(*m)
 	}
-	shown, refused, err := editRows(ctx, r.Resolver, offerEdits, requests, bulk("mappings"))
+	shown, _, refused, err := editRows(ctx, r.Resolver, offerEdits, requests, bulk("mappings"))
 	return &model.MapOffersPayload{Offers: shown, UserErrors: refused}, err
 }
 
@@ -183,6 +183,6 @@ func (r *mutationResolver) UnmapOffer(ctx context.Context, input model.UnmapOffe
 		record: input.OfferID,
 		Edit:   mapping.Edit{Target: mapping.Unmap(), ExpectedRevision: input.ExpectedRevision.Value()},
 	}
-	shown, refused, err := editRows(ctx, r.Resolver, offerEdits, []requestedEdit{request}, single)
+	shown, _, refused, err := editRows(ctx, r.Resolver, offerEdits, []requestedEdit{request}, single)
 	return &model.UnmapOfferPayload{Offer: first(shown), UserErrors: refused}, err
 }

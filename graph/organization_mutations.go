@@ -11,7 +11,7 @@ import (
 
 // MapOrganization saves a row of the Organizations tab.
 func (r *mutationResolver) MapOrganization(ctx context.Context, input model.MapOrganizationInput) (*model.MapOrganizationPayload, error) {
-	shown, refused, err := editRows(ctx, r.Resolver, organizationEdits, []requestedEdit{mapRequest(input)}, single)
+	shown, _, refused, err := editRows(ctx, r.Resolver, organizationEdits, []requestedEdit{mapRequest(input)}, single)
 	return &model.MapOrganizationPayload{Organization: first(shown), UserErrors: refused}, err
 }
 
@@ -21,7 +21,7 @@ func (r *mutationResolver) MapOrganizations(ctx context.Context, input model.Map
 	for i, m := range input.Mappings {
 		requests[i] = mapRequest(*m)
 	}
-	shown, refused, err := editRows(ctx, r.Resolver, organizationEdits, requests, bulk("mappings"))
+	shown, _, refused, err := editRows(ctx, r.Resolver, organizationEdits, requests, bulk("mappings"))
 	return &model.MapOrganizationsPayload{Organizations: shown, UserErrors: refused}, err
 }
 
@@ -38,7 +38,7 @@ func (r *mutationResolver) UnmapOrganization(ctx context.Context, input model.Un
 		record: input.OrganizationID,
 		Edit:   mapping.Edit{Target: mapping.Unmap(), ExpectedRevision: input.ExpectedRevision.Value()},
 	}
-	shown, refused, err := editRows(ctx, r.Resolver, organizationEdits, []requestedEdit{request}, single)
+	shown, _, refused, err := editRows(ctx, r.Resolver, organizationEdits, []requestedEdit{request}, single)
 	return &model.UnmapOrganizationPayload{Organization: first(shown), UserErrors: refused}, err
 }
 
@@ -60,7 +60,7 @@ func (r *mutationResolver) SetOrganizationsExcluded(ctx context.Context, input m
 			requests[i].ExpectedRevision = &revisions[i]
 		}
 	}
-	shown, refused, err := editRows(ctx, r.Resolver, organizationEdits, requests, bulk("organizationIds"))
+	shown, _, refused, err := editRows(ctx, r.Resolver, organizationEdits, requests, bulk("organizationIds"))
 	return &model.SetOrganizationsExcludedPayload{Organizations: shown, UserErrors: refused}, err
 }
 

@@ -13,6 +13,7 @@ import (
 	"crosswalk/graph/loaders"
 	"crosswalk/graph/model"
 	"crosswalk/internal/account"
+	"crosswalk/internal/invoicing"
 	"crosswalk/internal/mapping"
 	"crosswalk/internal/postgres"
 	"crosswalk/internal/psa"
@@ -28,6 +29,8 @@ type Resolver struct {
 	Accounts *account.Service
 	Mapping  *mapping.Service
 	Clients  *connectwise.Pool
+	// Invoicing edits invoice lines.
+	Invoicing *invoicing.Service
 	// Directory verifies ConnectWise records live.
 	Directory *psa.Directory
 	// Budget is how long one operation waits for ConnectWise in all.
@@ -58,6 +61,8 @@ type (
 	contractResolver     struct{ *Resolver }
 	psaCompanyResolver   struct{ *Resolver }
 	psaAgreementResolver struct{ *Resolver }
+	invoiceLineResolver  struct{ *Resolver }
+	syncBlockerResolver  struct{ *Resolver }
 	jobResolver          struct{ *Resolver }
 	logEntryResolver     struct{ *Resolver }
 )
@@ -76,6 +81,12 @@ func (r *Resolver) Offer() generated.OfferResolver { return &offerResolver{r} }
 
 // Contract returns the resolver of a contract's looked-up fields.
 func (r *Resolver) Contract() generated.ContractResolver { return &contractResolver{r} }
+
+// InvoiceLine returns the resolver of a line's looked-up fields.
+func (r *Resolver) InvoiceLine() generated.InvoiceLineResolver { return &invoiceLineResolver{r} }
+
+// SyncBlocker returns the resolver of a blocker's subject.
+func (r *Resolver) SyncBlocker() generated.SyncBlockerResolver { return &syncBlockerResolver{r} }
 
 // PsaAgreement returns the resolver of an agreement's looked-up fields.
 func (r *Resolver) PsaAgreement() generated.PsaAgreementResolver { return &psaAgreementResolver{r} }
@@ -178,7 +189,7 @@ func (Operation) Validate(graphql.ExecutableSchema) error { return nil }
 // InterceptOperation puts fresh loaders into the context.
 func (o Operation) InterceptOperation(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
 	deadline := time.Now().Add(o.Budget)
-	set := loaders.NewSet(ctx, o.DB, o.Directory, seller(ctx), deadline)
+	set := loaders.NewSet(ctx, o.DB, o.Directory, seller(ctx), o.Today, deadline)
 	return next(context.WithValue(ctx, loadersKey{}, set))
 }
 

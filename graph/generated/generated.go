@@ -33,6 +33,7 @@ type Config = graphql.Config[ResolverRoot, DirectiveRoot, ComplexityRoot]
 
 type ResolverRoot interface {
 	Contract() ContractResolver
+	InvoiceLine() InvoiceLineResolver
 	Job() JobResolver
 	LogEntry() LogEntryResolver
 	Mutation() MutationResolver
@@ -41,6 +42,7 @@ type ResolverRoot interface {
 	PsaAgreement() PsaAgreementResolver
 	PsaCompany() PsaCompanyResolver
 	Query() QueryResolver
+	SyncBlocker() SyncBlockerResolver
 }
 
 type DirectiveRoot struct {
@@ -57,6 +59,19 @@ type ComplexityRoot struct {
 	BestPractice struct {
 		Text  func(childComplexity int) int
 		Title func(childComplexity int) int
+	}
+
+	BulkUpdateInvoiceLinesPayload struct {
+		Failed     func(childComplexity int) int
+		Skipped    func(childComplexity int) int
+		Updated    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	ChargeDate struct {
+		Invoiced func(childComplexity int) int
+		Origin   func(childComplexity int) int
+		Value    func(childComplexity int) int
 	}
 
 	ChargeDateRule struct {
@@ -124,6 +139,73 @@ type ComplexityRoot struct {
 		Value func(childComplexity int) int
 	}
 
+	InvoiceLine struct {
+		Amount             func(childComplexity int) int
+		ChargeEndDate      func(childComplexity int) int
+		ChargeStartDate    func(childComplexity int) int
+		ChargeType         func(childComplexity int) int
+		ChargeTypeText     func(childComplexity int) int
+		Contract           func(childComplexity int) int
+		Description        func(childComplexity int) int
+		ID                 func(childComplexity int) int
+		InvoiceDate        func(childComplexity int) int
+		InvoiceNumber      func(childComplexity int) int
+		InvoiceStatus      func(childComplexity int) int
+		IsCustomInvoice    func(childComplexity int) int
+		MappingStatus      func(childComplexity int) int
+		Offer              func(childComplexity int) int
+		Organization       func(childComplexity int) int
+		Period             func(childComplexity int) int
+		PlatformID         func(childComplexity int) int
+		PsaAgreement       func(childComplexity int) int
+		PsaAgreementOrigin func(childComplexity int) int
+		PsaCompany         func(childComplexity int) int
+		PsaProduct         func(childComplexity int) int
+		Quantity           func(childComplexity int) int
+		Recurrence         func(childComplexity int) int
+		Revision           func(childComplexity int) int
+		Subscription       func(childComplexity int) int
+		SyncBlockers       func(childComplexity int) int
+		SyncStatus         func(childComplexity int) int
+		UnitCost           func(childComplexity int) int
+		UnitPrice          func(childComplexity int) int
+	}
+
+	InvoiceLineConnection struct {
+		Amounts    func(childComplexity int) int
+		Edges      func(childComplexity int) int
+		Facets     func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		Range      func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	InvoiceLineEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	InvoiceLineFacets struct {
+		ChargeType    func(childComplexity int) int
+		Currency      func(childComplexity int) int
+		MappingStatus func(childComplexity int) int
+		SyncStatus    func(childComplexity int) int
+		Vendor        func(childComplexity int) int
+	}
+
+	InvoiceLineTotals struct {
+		Amounts  func(childComplexity int) int
+		ByStatus func(childComplexity int) int
+		Total    func(childComplexity int) int
+	}
+
+	InvoicePeriod struct {
+		LineCount func(childComplexity int) int
+		LoadedAt  func(childComplexity int) int
+		Period    func(childComplexity int) int
+	}
+
 	Job struct {
 		Cancelled   func(childComplexity int) int
 		Created     func(childComplexity int) int
@@ -161,6 +243,12 @@ type ComplexityRoot struct {
 		Job        func(childComplexity int) int
 		Started    func(childComplexity int) int
 		UserErrors func(childComplexity int) int
+	}
+
+	LineStatusTotal struct {
+		Amounts func(childComplexity int) int
+		Count   func(childComplexity int) int
+		Status  func(childComplexity int) int
 	}
 
 	LogEntry struct {
@@ -223,6 +311,7 @@ type ComplexityRoot struct {
 	MappingSummary struct {
 		AsOf          func(childComplexity int) int
 		Contracts     func(childComplexity int) int
+		InvoiceLines  func(childComplexity int) int
 		Offers        func(childComplexity int) int
 		Organizations func(childComplexity int) int
 	}
@@ -233,8 +322,15 @@ type ComplexityRoot struct {
 		Unmapped func(childComplexity int) int
 	}
 
+	Money struct {
+		Amount   func(childComplexity int) int
+		Currency func(childComplexity int) int
+	}
+
 	Mutation struct {
+		BulkUpdateInvoiceLines     func(childComplexity int, input model.BulkUpdateInvoiceLinesInput) int
 		CancelJob                  func(childComplexity int, id string) int
+		LoadInvoiceLines           func(childComplexity int, input model.LoadInvoiceLinesInput) int
 		LoadOffers                 func(childComplexity int, input model.LoadOffersInput) int
 		MapContract                func(childComplexity int, input model.MapContractInput) int
 		MapOffer                   func(childComplexity int, input model.MapOfferInput) int
@@ -248,6 +344,7 @@ type ComplexityRoot struct {
 		UnmapContract              func(childComplexity int, input model.UnmapContractInput) int
 		UnmapOffer                 func(childComplexity int, input model.UnmapOfferInput) int
 		UnmapOrganization          func(childComplexity int, input model.UnmapOrganizationInput) int
+		UpdateInvoiceLine          func(childComplexity int, input model.UpdateInvoiceLineInput) int
 		UpdateSettings             func(childComplexity int, input model.UpdateSettingsInput) int
 	}
 
@@ -289,6 +386,7 @@ type ComplexityRoot struct {
 		Contracts            func(childComplexity int, first *int, after *string) int
 		ExcludedFromSync     func(childComplexity int) int
 		ID                   func(childComplexity int) int
+		InvoiceLines         func(childComplexity int, period *civil.YearMonth, first *int, after *string, filter *model.InvoiceLineFilter) int
 		MappedAt             func(childComplexity int) int
 		MappedBy             func(childComplexity int) int
 		MappingStatus        func(childComplexity int) int
@@ -339,6 +437,13 @@ type ComplexityRoot struct {
 	PageRange struct {
 		From func(childComplexity int) int
 		To   func(childComplexity int) int
+	}
+
+	PlatformSubscription struct {
+		EndDate   func(childComplexity int) int
+		ID        func(childComplexity int) int
+		Name      func(childComplexity int) int
+		StartDate func(childComplexity int) int
 	}
 
 	PsaAgreement struct {
@@ -430,11 +535,13 @@ type ComplexityRoot struct {
 		BestPractices     func(childComplexity int) int
 		Contracts         func(childComplexity int, first *int, after *string, last *int, before *string, offset *int, search *string, filter *model.ContractFilter, orderBy []*model.ContractOrder) int
 		Dictionary        func(childComplexity int) int
+		InvoiceLines      func(childComplexity int, period *civil.YearMonth, first *int, after *string, last *int, before *string, offset *int, search *string, filter *model.InvoiceLineFilter, orderBy []*model.InvoiceLineOrder) int
+		InvoicePeriods    func(childComplexity int) int
 		Job               func(childComplexity int, id string) int
 		Jobs              func(childComplexity int, kind []model.JobKind, state []model.JobState, first *int, after *string) int
 		LogEntries        func(childComplexity int, level []model.LogLevel, first *int, after *string, last *int, before *string, offset *int) int
 		LogSummary        func(childComplexity int) int
-		MappingSummary    func(childComplexity int) int
+		MappingSummary    func(childComplexity int, period *civil.YearMonth) int
 		Node              func(childComplexity int, id string) int
 		Nodes             func(childComplexity int, ids []string) int
 		Offers            func(childComplexity int, first *int, after *string, last *int, before *string, offset *int, search *string, filter *model.OfferFilter, orderBy []*model.OfferOrder) int
@@ -472,6 +579,12 @@ type ComplexityRoot struct {
 		SetupMissing        func(childComplexity int) int
 	}
 
+	SyncBlocker struct {
+		Code    func(childComplexity int) int
+		Message func(childComplexity int) int
+		Subject func(childComplexity int) int
+	}
+
 	TestConnectWiseConnectionPayload struct {
 		Ok         func(childComplexity int) int
 		UserErrors func(childComplexity int) int
@@ -492,6 +605,11 @@ type ComplexityRoot struct {
 	UnmapOrganizationPayload struct {
 		Organization func(childComplexity int) int
 		UserErrors   func(childComplexity int) int
+	}
+
+	UpdateInvoiceLinePayload struct {
+		InvoiceLine func(childComplexity int) int
+		UserErrors  func(childComplexity int) int
 	}
 
 	UpdateSettingsPayload struct {
@@ -529,6 +647,17 @@ type ContractResolver interface {
 	MappingStatus(ctx context.Context, obj *model.Contract) (model.MappingStatus, error)
 	MappingStatusMessage(ctx context.Context, obj *model.Contract) (*string, error)
 }
+type InvoiceLineResolver interface {
+	Organization(ctx context.Context, obj *model.InvoiceLine) (*model.Organization, error)
+	Contract(ctx context.Context, obj *model.InvoiceLine) (*model.Contract, error)
+	Offer(ctx context.Context, obj *model.InvoiceLine) (*model.Offer, error)
+
+	PsaCompany(ctx context.Context, obj *model.InvoiceLine) (*model.PsaCompany, error)
+	PsaAgreement(ctx context.Context, obj *model.InvoiceLine) (*model.PsaAgreement, error)
+
+	PsaProduct(ctx context.Context, obj *model.InvoiceLine) (*model.PsaProduct, error)
+	MappingStatus(ctx context.Context, obj *model.InvoiceLine) (model.MappingStatus, error)
+}
 type JobResolver interface {
 	LogEntries(ctx context.Context, obj *model.Job, first *int, after *string) (*model.LogEntryConnection, error)
 }
@@ -546,8 +675,11 @@ type MutationResolver interface {
 	UnmapOffer(ctx context.Context, input model.UnmapOfferInput) (*model.UnmapOfferPayload, error)
 	MapContract(ctx context.Context, input model.MapContractInput) (*model.MapContractPayload, error)
 	UnmapContract(ctx context.Context, input model.UnmapContractInput) (*model.UnmapContractPayload, error)
+	UpdateInvoiceLine(ctx context.Context, input model.UpdateInvoiceLineInput) (*model.UpdateInvoiceLinePayload, error)
+	BulkUpdateInvoiceLines(ctx context.Context, input model.BulkUpdateInvoiceLinesInput) (*model.BulkUpdateInvoiceLinesPayload, error)
 	SyncOrganizations(ctx context.Context) (*model.JobPayload, error)
 	LoadOffers(ctx context.Context, input model.LoadOffersInput) (*model.JobPayload, error)
+	LoadInvoiceLines(ctx context.Context, input model.LoadInvoiceLinesInput) (*model.JobPayload, error)
 	CancelJob(ctx context.Context, id string) (*model.JobPayload, error)
 	SaveConnectWiseCredentials(ctx context.Context, input model.ConnectWiseCredentialsInput) (*model.SaveConnectWiseCredentialsPayload, error)
 	TestConnectWiseConnection(ctx context.Context) (*model.TestConnectWiseConnectionPayload, error)
@@ -564,6 +696,7 @@ type OrganizationResolver interface {
 	MappingStatus(ctx context.Context, obj *model.Organization) (model.MappingStatus, error)
 	MappingStatusMessage(ctx context.Context, obj *model.Organization) (*string, error)
 
+	InvoiceLines(ctx context.Context, obj *model.Organization, period *civil.YearMonth, first *int, after *string, filter *model.InvoiceLineFilter) (*model.InvoiceLineConnection, error)
 	Contracts(ctx context.Context, obj *model.Organization, first *int, after *string) (*model.ContractConnection, error)
 }
 type PsaAgreementResolver interface {
@@ -579,8 +712,10 @@ type QueryResolver interface {
 	Viewer(ctx context.Context) (*model.Viewer, error)
 	Organizations(ctx context.Context, first *int, after *string, last *int, before *string, offset *int, search *string, filter *model.OrganizationFilter, orderBy []*model.OrganizationOrder) (*model.OrganizationConnection, error)
 	Offers(ctx context.Context, first *int, after *string, last *int, before *string, offset *int, search *string, filter *model.OfferFilter, orderBy []*model.OfferOrder) (*model.OfferConnection, error)
+	InvoiceLines(ctx context.Context, period *civil.YearMonth, first *int, after *string, last *int, before *string, offset *int, search *string, filter *model.InvoiceLineFilter, orderBy []*model.InvoiceLineOrder) (*model.InvoiceLineConnection, error)
+	InvoicePeriods(ctx context.Context) ([]*model.InvoicePeriod, error)
 	Contracts(ctx context.Context, first *int, after *string, last *int, before *string, offset *int, search *string, filter *model.ContractFilter, orderBy []*model.ContractOrder) (*model.ContractConnection, error)
-	MappingSummary(ctx context.Context) (*model.MappingSummary, error)
+	MappingSummary(ctx context.Context, period *civil.YearMonth) (*model.MappingSummary, error)
 	PsaCompanies(ctx context.Context, first *int, after *string, search *string, filter *model.PsaCompanyFilter) (*model.PsaCompanyConnection, error)
 	PsaProducts(ctx context.Context, first *int, after *string, search *string, filter *model.PsaProductFilter) (*model.PsaProductConnection, error)
 	PsaAgreements(ctx context.Context, companyID *string, first *int, after *string, search *string, filter *model.PsaAgreementFilter) (*model.PsaAgreementConnection, error)
@@ -592,6 +727,9 @@ type QueryResolver interface {
 	Settings(ctx context.Context) (*model.Settings, error)
 	BestPractices(ctx context.Context) ([]*model.BestPractice, error)
 	Dictionary(ctx context.Context) ([]*model.DictionaryEntry, error)
+}
+type SyncBlockerResolver interface {
+	Subject(ctx context.Context, obj *model.SyncBlocker) (model.Node, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -643,6 +781,50 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.BestPractice.Title(childComplexity), true
+
+	case "BulkUpdateInvoiceLinesPayload.failed":
+		if e.ComplexityRoot.BulkUpdateInvoiceLinesPayload.Failed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BulkUpdateInvoiceLinesPayload.Failed(childComplexity), true
+	case "BulkUpdateInvoiceLinesPayload.skipped":
+		if e.ComplexityRoot.BulkUpdateInvoiceLinesPayload.Skipped == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BulkUpdateInvoiceLinesPayload.Skipped(childComplexity), true
+	case "BulkUpdateInvoiceLinesPayload.updated":
+		if e.ComplexityRoot.BulkUpdateInvoiceLinesPayload.Updated == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BulkUpdateInvoiceLinesPayload.Updated(childComplexity), true
+	case "BulkUpdateInvoiceLinesPayload.userErrors":
+		if e.ComplexityRoot.BulkUpdateInvoiceLinesPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BulkUpdateInvoiceLinesPayload.UserErrors(childComplexity), true
+
+	case "ChargeDate.invoiced":
+		if e.ComplexityRoot.ChargeDate.Invoiced == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ChargeDate.Invoiced(childComplexity), true
+	case "ChargeDate.origin":
+		if e.ComplexityRoot.ChargeDate.Origin == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ChargeDate.Origin(childComplexity), true
+	case "ChargeDate.value":
+		if e.ComplexityRoot.ChargeDate.Value == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ChargeDate.Value(childComplexity), true
 
 	case "ChargeDateRule.day":
 		if e.ComplexityRoot.ChargeDateRule.Day == nil {
@@ -898,6 +1080,306 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.FacetValue.Value(childComplexity), true
 
+	case "InvoiceLine.amount":
+		if e.ComplexityRoot.InvoiceLine.Amount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLine.Amount(childComplexity), true
+	case "InvoiceLine.chargeEndDate":
+		if e.ComplexityRoot.InvoiceLine.ChargeEndDate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLine.ChargeEndDate(childComplexity), true
+	case "InvoiceLine.chargeStartDate":
+		if e.ComplexityRoot.InvoiceLine.ChargeStartDate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLine.ChargeStartDate(childComplexity), true
+	case "InvoiceLine.chargeType":
+		if e.ComplexityRoot.InvoiceLine.ChargeType == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLine.ChargeType(childComplexity), true
+	case "InvoiceLine.chargeTypeText":
+		if e.ComplexityRoot.InvoiceLine.ChargeTypeText == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLine.ChargeTypeText(childComplexity), true
+	case "InvoiceLine.contract":
+		if e.ComplexityRoot.InvoiceLine.Contract == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLine.Contract(childComplexity), true
+	case "InvoiceLine.description":
+		if e.ComplexityRoot.InvoiceLine.Description == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLine.Description(childComplexity), true
+	case "InvoiceLine.id":
+		if e.ComplexityRoot.InvoiceLine.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLine.ID(childComplexity), true
+	case "InvoiceLine.invoiceDate":
+		if e.ComplexityRoot.InvoiceLine.InvoiceDate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLine.InvoiceDate(childComplexity), true
+	case "InvoiceLine.invoiceNumber":
+		if e.ComplexityRoot.InvoiceLine.InvoiceNumber == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLine.InvoiceNumber(childComplexity), true
+	case "InvoiceLine.invoiceStatus":
+		if e.ComplexityRoot.InvoiceLine.InvoiceStatus == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLine.InvoiceStatus(childComplexity), true
+	case "InvoiceLine.isCustomInvoice":
+		if e.ComplexityRoot.InvoiceLine.IsCustomInvoice == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLine.IsCustomInvoice(childComplexity), true
+	case "InvoiceLine.mappingStatus":
+		if e.ComplexityRoot.InvoiceLine.MappingStatus == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLine.MappingStatus(childComplexity), true
+	case "InvoiceLine.offer":
+		if e.ComplexityRoot.InvoiceLine.Offer == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLine.Offer(childComplexity), true
+	case "InvoiceLine.organization":
+		if e.ComplexityRoot.InvoiceLine.Organization == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLine.Organization(childComplexity), true
+	case "InvoiceLine.period":
+		if e.ComplexityRoot.InvoiceLine.Period == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLine.Period(childComplexity), true
+	case "InvoiceLine.platformId":
+		if e.ComplexityRoot.InvoiceLine.PlatformID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLine.PlatformID(childComplexity), true
+	case "InvoiceLine.psaAgreement":
+		if e.ComplexityRoot.InvoiceLine.PsaAgreement == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLine.PsaAgreement(childComplexity), true
+	case "InvoiceLine.psaAgreementOrigin":
+		if e.ComplexityRoot.InvoiceLine.PsaAgreementOrigin == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLine.PsaAgreementOrigin(childComplexity), true
+	case "InvoiceLine.psaCompany":
+		if e.ComplexityRoot.InvoiceLine.PsaCompany == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLine.PsaCompany(childComplexity), true
+	case "InvoiceLine.psaProduct":
+		if e.ComplexityRoot.InvoiceLine.PsaProduct == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLine.PsaProduct(childComplexity), true
+	case "InvoiceLine.quantity":
+		if e.ComplexityRoot.InvoiceLine.Quantity == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLine.Quantity(childComplexity), true
+	case "InvoiceLine.recurrence":
+		if e.ComplexityRoot.InvoiceLine.Recurrence == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLine.Recurrence(childComplexity), true
+	case "InvoiceLine.revision":
+		if e.ComplexityRoot.InvoiceLine.Revision == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLine.Revision(childComplexity), true
+	case "InvoiceLine.subscription":
+		if e.ComplexityRoot.InvoiceLine.Subscription == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLine.Subscription(childComplexity), true
+	case "InvoiceLine.syncBlockers":
+		if e.ComplexityRoot.InvoiceLine.SyncBlockers == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLine.SyncBlockers(childComplexity), true
+	case "InvoiceLine.syncStatus":
+		if e.ComplexityRoot.InvoiceLine.SyncStatus == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLine.SyncStatus(childComplexity), true
+	case "InvoiceLine.unitCost":
+		if e.ComplexityRoot.InvoiceLine.UnitCost == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLine.UnitCost(childComplexity), true
+	case "InvoiceLine.unitPrice":
+		if e.ComplexityRoot.InvoiceLine.UnitPrice == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLine.UnitPrice(childComplexity), true
+
+	case "InvoiceLineConnection.amounts":
+		if e.ComplexityRoot.InvoiceLineConnection.Amounts == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLineConnection.Amounts(childComplexity), true
+	case "InvoiceLineConnection.edges":
+		if e.ComplexityRoot.InvoiceLineConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLineConnection.Edges(childComplexity), true
+	case "InvoiceLineConnection.facets":
+		if e.ComplexityRoot.InvoiceLineConnection.Facets == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLineConnection.Facets(childComplexity), true
+	case "InvoiceLineConnection.nodes":
+		if e.ComplexityRoot.InvoiceLineConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLineConnection.Nodes(childComplexity), true
+	case "InvoiceLineConnection.pageInfo":
+		if e.ComplexityRoot.InvoiceLineConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLineConnection.PageInfo(childComplexity), true
+	case "InvoiceLineConnection.range":
+		if e.ComplexityRoot.InvoiceLineConnection.Range == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLineConnection.Range(childComplexity), true
+	case "InvoiceLineConnection.totalCount":
+		if e.ComplexityRoot.InvoiceLineConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLineConnection.TotalCount(childComplexity), true
+
+	case "InvoiceLineEdge.cursor":
+		if e.ComplexityRoot.InvoiceLineEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLineEdge.Cursor(childComplexity), true
+	case "InvoiceLineEdge.node":
+		if e.ComplexityRoot.InvoiceLineEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLineEdge.Node(childComplexity), true
+
+	case "InvoiceLineFacets.chargeType":
+		if e.ComplexityRoot.InvoiceLineFacets.ChargeType == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLineFacets.ChargeType(childComplexity), true
+	case "InvoiceLineFacets.currency":
+		if e.ComplexityRoot.InvoiceLineFacets.Currency == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLineFacets.Currency(childComplexity), true
+	case "InvoiceLineFacets.mappingStatus":
+		if e.ComplexityRoot.InvoiceLineFacets.MappingStatus == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLineFacets.MappingStatus(childComplexity), true
+	case "InvoiceLineFacets.syncStatus":
+		if e.ComplexityRoot.InvoiceLineFacets.SyncStatus == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLineFacets.SyncStatus(childComplexity), true
+	case "InvoiceLineFacets.vendor":
+		if e.ComplexityRoot.InvoiceLineFacets.Vendor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLineFacets.Vendor(childComplexity), true
+
+	case "InvoiceLineTotals.amounts":
+		if e.ComplexityRoot.InvoiceLineTotals.Amounts == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLineTotals.Amounts(childComplexity), true
+	case "InvoiceLineTotals.byStatus":
+		if e.ComplexityRoot.InvoiceLineTotals.ByStatus == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLineTotals.ByStatus(childComplexity), true
+	case "InvoiceLineTotals.total":
+		if e.ComplexityRoot.InvoiceLineTotals.Total == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLineTotals.Total(childComplexity), true
+
+	case "InvoicePeriod.lineCount":
+		if e.ComplexityRoot.InvoicePeriod.LineCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoicePeriod.LineCount(childComplexity), true
+	case "InvoicePeriod.loadedAt":
+		if e.ComplexityRoot.InvoicePeriod.LoadedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoicePeriod.LoadedAt(childComplexity), true
+	case "InvoicePeriod.period":
+		if e.ComplexityRoot.InvoicePeriod.Period == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoicePeriod.Period(childComplexity), true
+
 	case "Job.cancelled":
 		if e.ComplexityRoot.Job.Cancelled == nil {
 			break
@@ -1068,6 +1550,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.JobPayload.UserErrors(childComplexity), true
+
+	case "LineStatusTotal.amounts":
+		if e.ComplexityRoot.LineStatusTotal.Amounts == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LineStatusTotal.Amounts(childComplexity), true
+	case "LineStatusTotal.count":
+		if e.ComplexityRoot.LineStatusTotal.Count == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LineStatusTotal.Count(childComplexity), true
+	case "LineStatusTotal.status":
+		if e.ComplexityRoot.LineStatusTotal.Status == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LineStatusTotal.Status(childComplexity), true
 
 	case "LogEntry.code":
 		if e.ComplexityRoot.LogEntry.Code == nil {
@@ -1270,6 +1771,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.MappingSummary.Contracts(childComplexity), true
+	case "MappingSummary.invoiceLines":
+		if e.ComplexityRoot.MappingSummary.InvoiceLines == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MappingSummary.InvoiceLines(childComplexity), true
 	case "MappingSummary.offers":
 		if e.ComplexityRoot.MappingSummary.Offers == nil {
 			break
@@ -1302,6 +1809,30 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.MappingTotals.Unmapped(childComplexity), true
 
+	case "Money.amount":
+		if e.ComplexityRoot.Money.Amount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Money.Amount(childComplexity), true
+	case "Money.currency":
+		if e.ComplexityRoot.Money.Currency == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Money.Currency(childComplexity), true
+
+	case "Mutation.bulkUpdateInvoiceLines":
+		if e.ComplexityRoot.Mutation.BulkUpdateInvoiceLines == nil {
+			break
+		}
+
+		args, err := field_Mutation_bulkUpdateInvoiceLines_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.BulkUpdateInvoiceLines(childComplexity, args["input"].(model.BulkUpdateInvoiceLinesInput)), true
 	case "Mutation.cancelJob":
 		if e.ComplexityRoot.Mutation.CancelJob == nil {
 			break
@@ -1313,6 +1844,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.CancelJob(childComplexity, args["id"].(string)), true
+	case "Mutation.loadInvoiceLines":
+		if e.ComplexityRoot.Mutation.LoadInvoiceLines == nil {
+			break
+		}
+
+		args, err := field_Mutation_loadInvoiceLines_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.LoadInvoiceLines(childComplexity, args["input"].(model.LoadInvoiceLinesInput)), true
 	case "Mutation.loadOffers":
 		if e.ComplexityRoot.Mutation.LoadOffers == nil {
 			break
@@ -1446,6 +1988,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.UnmapOrganization(childComplexity, args["input"].(model.UnmapOrganizationInput)), true
+	case "Mutation.updateInvoiceLine":
+		if e.ComplexityRoot.Mutation.UpdateInvoiceLine == nil {
+			break
+		}
+
+		args, err := field_Mutation_updateInvoiceLine_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.UpdateInvoiceLine(childComplexity, args["input"].(model.UpdateInvoiceLineInput)), true
 	case "Mutation.updateSettings":
 		if e.ComplexityRoot.Mutation.UpdateSettings == nil {
 			break
@@ -1617,6 +2170,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Organization.ID(childComplexity), true
+	case "Organization.invoiceLines":
+		if e.ComplexityRoot.Organization.InvoiceLines == nil {
+			break
+		}
+
+		args, err := field_Organization_invoiceLines_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Organization.InvoiceLines(childComplexity, args["period"].(*civil.YearMonth), args["first"].(*int), args["after"].(*string), args["filter"].(*model.InvoiceLineFilter)), true
 	case "Organization.mappedAt":
 		if e.ComplexityRoot.Organization.MappedAt == nil {
 			break
@@ -1815,6 +2379,31 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.PageRange.To(childComplexity), true
+
+	case "PlatformSubscription.endDate":
+		if e.ComplexityRoot.PlatformSubscription.EndDate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PlatformSubscription.EndDate(childComplexity), true
+	case "PlatformSubscription.id":
+		if e.ComplexityRoot.PlatformSubscription.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PlatformSubscription.ID(childComplexity), true
+	case "PlatformSubscription.name":
+		if e.ComplexityRoot.PlatformSubscription.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PlatformSubscription.Name(childComplexity), true
+	case "PlatformSubscription.startDate":
+		if e.ComplexityRoot.PlatformSubscription.StartDate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PlatformSubscription.StartDate(childComplexity), true
 
 	case "PsaAgreement.cancelled":
 		if e.ComplexityRoot.PsaAgreement.Cancelled == nil {
@@ -2190,6 +2779,23 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Query.Dictionary(childComplexity), true
 
+	case "Query.invoiceLines":
+		if e.ComplexityRoot.Query.InvoiceLines == nil {
+			break
+		}
+
+		args, err := field_Query_invoiceLines_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.InvoiceLines(childComplexity, args["period"].(*civil.YearMonth), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string), args["offset"].(*int), args["search"].(*string), args["filter"].(*model.InvoiceLineFilter), args["orderBy"].([]*model.InvoiceLineOrder)), true
+	case "Query.invoicePeriods":
+		if e.ComplexityRoot.Query.InvoicePeriods == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Query.InvoicePeriods(childComplexity), true
 	case "Query.job":
 		if e.ComplexityRoot.Query.Job == nil {
 			break
@@ -2234,7 +2840,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			break
 		}
 
-		return e.ComplexityRoot.Query.MappingSummary(childComplexity), true
+		args, err := field_Query_mappingSummary_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.MappingSummary(childComplexity, args["period"].(*civil.YearMonth)), true
 	case "Query.node":
 		if e.ComplexityRoot.Query.Node == nil {
 			break
@@ -2413,6 +3024,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Settings.SetupMissing(childComplexity), true
 
+	case "SyncBlocker.code":
+		if e.ComplexityRoot.SyncBlocker.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SyncBlocker.Code(childComplexity), true
+	case "SyncBlocker.message":
+		if e.ComplexityRoot.SyncBlocker.Message == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SyncBlocker.Message(childComplexity), true
+	case "SyncBlocker.subject":
+		if e.ComplexityRoot.SyncBlocker.Subject == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SyncBlocker.Subject(childComplexity), true
+
 	case "TestConnectWiseConnectionPayload.ok":
 		if e.ComplexityRoot.TestConnectWiseConnectionPayload.Ok == nil {
 			break
@@ -2476,6 +3106,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.UnmapOrganizationPayload.UserErrors(childComplexity), true
+
+	case "UpdateInvoiceLinePayload.invoiceLine":
+		if e.ComplexityRoot.UpdateInvoiceLinePayload.InvoiceLine == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateInvoiceLinePayload.InvoiceLine(childComplexity), true
+	case "UpdateInvoiceLinePayload.userErrors":
+		if e.ComplexityRoot.UpdateInvoiceLinePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateInvoiceLinePayload.UserErrors(childComplexity), true
 
 	case "UpdateSettingsPayload.settings":
 		if e.ComplexityRoot.UpdateSettingsPayload.Settings == nil {
@@ -2551,10 +3194,17 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	inputUnmarshalers := func() *graphql.InputUnmarshalerIndex {
 		return graphql.NewInputUnmarshalerIndex(
 			graphql.NewInputUnmarshaler("AutomatedDailySyncInput", graphql.BindUnmarshaler(ec, unmarshalInputAutomatedDailySyncInput)),
+			graphql.NewInputUnmarshaler("BulkUpdateInvoiceLinesInput", graphql.BindUnmarshaler(ec, unmarshalInputBulkUpdateInvoiceLinesInput)),
 			graphql.NewInputUnmarshaler("ChargeDateRuleInput", graphql.BindUnmarshaler(ec, unmarshalInputChargeDateRuleInput)),
 			graphql.NewInputUnmarshaler("ConnectWiseCredentialsInput", graphql.BindUnmarshaler(ec, unmarshalInputConnectWiseCredentialsInput)),
 			graphql.NewInputUnmarshaler("ContractFilter", graphql.BindUnmarshaler(ec, unmarshalInputContractFilter)),
 			graphql.NewInputUnmarshaler("ContractOrder", graphql.BindUnmarshaler(ec, unmarshalInputContractOrder)),
+			graphql.NewInputUnmarshaler("DateFilter", graphql.BindUnmarshaler(ec, unmarshalInputDateFilter)),
+			graphql.NewInputUnmarshaler("DecimalFilter", graphql.BindUnmarshaler(ec, unmarshalInputDecimalFilter)),
+			graphql.NewInputUnmarshaler("InvoiceLineFilter", graphql.BindUnmarshaler(ec, unmarshalInputInvoiceLineFilter)),
+			graphql.NewInputUnmarshaler("InvoiceLineOrder", graphql.BindUnmarshaler(ec, unmarshalInputInvoiceLineOrder)),
+			graphql.NewInputUnmarshaler("InvoiceLineSelection", graphql.BindUnmarshaler(ec, unmarshalInputInvoiceLineSelection)),
+			graphql.NewInputUnmarshaler("LoadInvoiceLinesInput", graphql.BindUnmarshaler(ec, unmarshalInputLoadInvoiceLinesInput)),
 			graphql.NewInputUnmarshaler("LoadOffersInput", graphql.BindUnmarshaler(ec, unmarshalInputLoadOffersInput)),
 			graphql.NewInputUnmarshaler("MapContractInput", graphql.BindUnmarshaler(ec, unmarshalInputMapContractInput)),
 			graphql.NewInputUnmarshaler("MapOfferInput", graphql.BindUnmarshaler(ec, unmarshalInputMapOfferInput)),
@@ -2573,6 +3223,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("UnmapContractInput", graphql.BindUnmarshaler(ec, unmarshalInputUnmapContractInput)),
 			graphql.NewInputUnmarshaler("UnmapOfferInput", graphql.BindUnmarshaler(ec, unmarshalInputUnmapOfferInput)),
 			graphql.NewInputUnmarshaler("UnmapOrganizationInput", graphql.BindUnmarshaler(ec, unmarshalInputUnmapOrganizationInput)),
+			graphql.NewInputUnmarshaler("UpdateInvoiceLineInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateInvoiceLineInput)),
 			graphql.NewInputUnmarshaler("UpdateSettingsInput", graphql.BindUnmarshaler(ec, unmarshalInputUpdateSettingsInput)),
 		)
 	}
@@ -2657,6 +3308,8 @@ var sources = []*ast.Source{
 scalar Date
 "An instant in UTC as RFC 3339 writes it, as in ` + "`" + `2026-05-18T09:30:00Z` + "`" + `."
 scalar DateTime
+"A calendar month, as in ` + "`" + `2026-05` + "`" + `."
+scalar YearMonth
 "An exact decimal number in a JSON string, as in ` + "`" + `\"12.3400\"` + "`" + `. It never passes through a float."
 scalar Decimal
 "A currency by its ISO 4217 code, as in ` + "`" + `EUR` + "`" + `."
@@ -2723,6 +3376,44 @@ input StringFilter {
   startsWith: String
   "Has no value (true) or has one (false)."
   isNull: Boolean
+}
+
+"Conditions on a date. All that are given must hold."
+input DateFilter {
+  "On this day."
+  eq: Date
+  "Before this day."
+  lt: Date
+  "On or before this day."
+  lte: Date
+  "After this day."
+  gt: Date
+  "On or after this day."
+  gte: Date
+  "Has no date (true) or has one (false)."
+  isNull: Boolean
+}
+
+"Conditions on a number. All that are given must hold."
+input DecimalFilter {
+  "Equal to this."
+  eq: Decimal
+  "Less than this."
+  lt: Decimal
+  "At most this."
+  lte: Decimal
+  "More than this."
+  gt: Decimal
+  "At least this."
+  gte: Decimal
+}
+
+"An amount in one currency. Amounts of different currencies are never added up."
+type Money {
+  "The amount."
+  amount: Decimal!
+  "Its currency."
+  currency: CurrencyCode!
 }
 
 "One value to offer in a column's filter, with the number of rows it would leave."
@@ -2832,6 +3523,30 @@ type Query {
     orderBy: [OfferOrder!]
   ): OfferConnection
 
+  "The Invoices tab: lines of valid invoices of one loaded month, with where each would post and what blocks it. Sorted by invoice date, then number, unless asked otherwise."
+  invoiceLines(
+    "A loaded month, at most 15 back; left out, the greatest loaded. A month that is not loaded has no lines."
+    period: YearMonth
+    "Rows from the start, or after ` + "`" + `after` + "`" + `: 1–1000."
+    first: Int
+    "Cursor of the row before the page."
+    after: String
+    "Rows from the end, or before ` + "`" + `before` + "`" + `: 1–1000."
+    last: Int
+    "Cursor of the row after the page."
+    before: String
+    "Rows to pass over, for a page-number box; needs ` + "`" + `first` + "`" + `."
+    offset: Int
+    "Text to look for in organization name, Contract ID, subscription, offer name and invoice number, ignoring case; ` + "`" + `%` + "`" + ` and ` + "`" + `_` + "`" + ` mean themselves."
+    search: String
+    "Conditions on columns."
+    filter: InvoiceLineFilter
+    "Columns to sort by, the most important first."
+    orderBy: [InvoiceLineOrder!]
+  ): InvoiceLineConnection
+  "Months that have been loaded, newest first, at most 15 back. Never calls the Platform."
+  invoicePeriods: [InvoicePeriod!]
+
   "Contracts, and the agreement each is mapped to. Sorted by Contract ID unless asked otherwise."
   contracts(
     "Rows from the start, or after ` + "`" + `after` + "`" + `: 1–1000."
@@ -2853,7 +3568,10 @@ type Query {
   ): ContractConnection
 
   "Totals of the tabs' summary lines. Search and filters do not affect them."
-  mappingSummary: MappingSummary
+  mappingSummary(
+    "The month whose invoice lines are counted; left out, the greatest loaded."
+    period: YearMonth
+  ): MappingSummary
 
   "The company picker: everything selectable in ConnectWise, already mapped companies included. Deleted ones only when the filter says so. With ` + "`" + `search` + "`" + ` the best match comes first, else by name."
   psaCompanies(
@@ -3011,6 +3729,17 @@ type Organization implements Node {
   mappedAt: DateTime
   "Who mapped it; null when unmapped."
   mappedBy: String
+  "Its invoice lines of one loaded month, by invoice date."
+  invoiceLines(
+    "A loaded month, at most 15 back; left out, the greatest loaded."
+    period: YearMonth
+    "Rows from the start, or after ` + "`" + `after` + "`" + `: 1–1000."
+    first: Int
+    "Cursor of the row before the page."
+    after: String
+    "Conditions on columns."
+    filter: InvoiceLineFilter
+  ): InvoiceLineConnection!
   "Its contracts, by Contract ID."
   contracts(
     "Rows from the start, or after ` + "`" + `after` + "`" + `: 1–1000."
@@ -3362,6 +4091,322 @@ enum SyncBlockerCode {
   CURRENCY_MISMATCH
 }
 
+"Why a line is charged."
+enum ChargeType {
+  "The fee of a billing cycle; recurring."
+  CYCLE_FEE
+  "The first, prorated period of a subscription; recurring."
+  PURCHASE_FEE
+  "A proration, cancellation, discount or refund; one-time."
+  CORRECTION
+  "Consumption; one-time."
+  USAGE_FEE
+  "Licences that are not prepaid; one-time."
+  ITEM_FEE
+  "A purchase made once; one-time."
+  ONE_TIME_FEE
+  "A correction entered by a user; one-time."
+  USER_CORRECTION
+  "A charge type this version does not know; one-time. chargeTypeText says which."
+  OTHER
+}
+
+"How many Additions the lines of a subscription become."
+enum Recurrence {
+  "One Addition that lasts and is updated by later lines."
+  RECURRING
+  "One Addition for each line."
+  ONE_TIME
+}
+
+"An invoice's status on the Platform. Lines are loaded from Verified, Issued, Paid and Payment Card Error on."
+enum InvoiceStatus {
+  "Just made."
+  NEW
+  "Corrected, not verified yet."
+  NEW_CORRECTED
+  "Verified: its data no longer changes."
+  VERIFIED
+  "Sent to the customer."
+  ISSUED
+  "Paid."
+  PAID
+  "Payment by card failed."
+  PAYMENT_CARD_ERROR
+  "A status this version does not know."
+  OTHER
+}
+
+"Where a line stands on its way to ConnectWise."
+enum LineSyncStatus {
+  "Has blockers."
+  NOT_READY
+  "Its organization is excluded from sync; wins over NOT_READY."
+  EXCLUDED
+  "Would be posted by the next sync."
+  READY
+  "Being posted."
+  SYNCING
+  "Sent, but the answer was lost; settled against ConnectWise before anything is sent again."
+  UNCONFIRMED
+  "Posted. Final."
+  SYNCED
+  "ConnectWise refused it; see syncError."
+  FAILED
+}
+
+"Something that keeps a line from being posted."
+type SyncBlocker {
+  "What it is."
+  code: SyncBlockerCode!
+  "What is wrong and what to do."
+  message: String!
+  "The record to change to clear it; null when it is in the settings."
+  subject: Node
+}
+
+"Where a charge date comes from."
+enum ChargeDateOrigin {
+  "Neither rule nor user."
+  DEFAULT
+  "A rule, when the line was loaded."
+  SYSTEM_UPDATED
+  "A user. Always wins."
+  USER_UPDATED
+}
+
+"A charge date of a line."
+type ChargeDate {
+  "What the Addition will carry; null means open-ended."
+  value: Date
+  "Where it comes from."
+  origin: ChargeDateOrigin!
+  "What the invoice says; null where it says nothing."
+  invoiced: Date
+}
+
+"A running purchase on the Platform. (` + "`" + `Subscription` + "`" + ` is GraphQL's own root type, hence the prefix.)"
+type PlatformSubscription {
+  "The Platform's own id."
+  id: ID!
+  "Its name."
+  name: String!
+  "Its first day."
+  startDate: Date
+  "Its last day."
+  endDate: Date
+}
+
+"Where a line's agreement comes from."
+enum AgreementOrigin {
+  "There is none; one is created when the line is posted, unless one must be chosen by hand."
+  NONE
+  "Its contract's."
+  CONTRACT
+  "Chosen for this line alone."
+  LINE
+  "Created by an earlier sync."
+  AUTO_CREATED
+}
+
+"A line of an invoice, and where it would post: resolved from its organization, contract and offer whenever asked."
+type InvoiceLine implements Node {
+  "Node id."
+  id: ID!
+  "The Platform's own id of the row."
+  platformId: ID!
+  "Number of the invoice."
+  invoiceNumber: String!
+  "Date of the invoice."
+  invoiceDate: Date!
+  "Status of the invoice."
+  invoiceStatus: InvoiceStatus!
+  "Month of the invoice."
+  period: YearMonth!
+  "Who is billed."
+  organization: Organization!
+  "What it is billed under."
+  contract: Contract!
+  "What is billed."
+  offer: Offer!
+  "The subscription it is for; null on lines of custom invoices that stand alone."
+  subscription: PlatformSubscription
+  "The Platform's text."
+  description: String!
+  "Why it is charged."
+  chargeType: ChargeType!
+  "The charge type as the Platform wrote it; part of the Addition's text."
+  chargeTypeText: String!
+  "Whether it keeps one Addition going or makes one of its own."
+  recurrence: Recurrence!
+  "Quantity."
+  quantity: Decimal!
+  "Price of one, to the customer."
+  unitPrice: Decimal!
+  "Cost of one, to the seller; null where the Platform tells none."
+  unitCost: Decimal
+  "The total as invoiced."
+  amount: Money!
+  "First day charged: the Addition's effective date."
+  chargeStartDate: ChargeDate!
+  "Last day charged: the Addition's cancelled date."
+  chargeEndDate: ChargeDate!
+  "The invoice's source is Custom, or the offer is the default-subscription offer. Such lines are ONE_TIME whatever their charge type."
+  isCustomInvoice: Boolean!
+  "The company it would post to, verified against ConnectWise for this request."
+  psaCompany: PsaCompany
+  "The agreement it would post to, verified against ConnectWise for this request."
+  psaAgreement: PsaAgreement
+  "Where that agreement comes from."
+  psaAgreementOrigin: AgreementOrigin!
+  "The product it would post as, verified against ConnectWise for this request."
+  psaProduct: PsaProduct
+  "MAPPED when organization and offer are mapped and, where one must be chosen, the agreement too; RESPONSE_ERROR while one of them cannot be verified."
+  mappingStatus: MappingStatus!
+  "Where it stands on its way to ConnectWise."
+  syncStatus: LineSyncStatus!
+  "Every reason it cannot post, not only the first."
+  syncBlockers: [SyncBlocker!]!
+  "Grows with every change of the line by a user; send it back to detect lost updates."
+  revision: Int!
+}
+
+"A page of invoice lines."
+type InvoiceLineConnection {
+  "The rows with their cursors."
+  edges: [InvoiceLineEdge!]!
+  "The rows."
+  nodes: [InvoiceLine!]!
+  "Where the page stands."
+  pageInfo: PageInfo!
+  "Rows that match search and filter."
+  totalCount: Int!
+  "Positions of the page's rows; null on an empty page."
+  range: PageRange
+  "Values to offer in each column's filter."
+  facets: InvoiceLineFacets!
+  "Sums over all matching rows, one for each currency."
+  amounts: [Money!]!
+}
+
+"An invoice line in a page."
+type InvoiceLineEdge {
+  "For ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `."
+  cursor: String!
+  "The row."
+  node: InvoiceLine!
+}
+
+"Values to offer in each funnel. Every list ignores its own column's filter and respects the others and the search."
+type InvoiceLineFacets {
+  "Where lines stand on their way to ConnectWise."
+  syncStatus: [FacetValue!]!
+  "Charge types."
+  chargeType: [FacetValue!]!
+  "Vendor names."
+  vendor: [FacetValue!]!
+  "Currencies."
+  currency: [FacetValue!]!
+  "` + "`" + `MAPPED` + "`" + ` and ` + "`" + `UNMAPPED` + "`" + `."
+  mappingStatus: [FacetValue!]!
+}
+
+"Conditions on invoice lines. All that are given must hold; values within one list are alternatives, and an empty list matches nothing."
+input InvoiceLineFilter {
+  "All of these hold."
+  and: [InvoiceLineFilter!]
+  "At least one of these holds."
+  or: [InvoiceLineFilter!]
+  "This does not hold."
+  not: InvoiceLineFilter
+  "One of these node ids."
+  id: [ID!]
+  "On the invoice number."
+  invoiceNumber: StringFilter
+  "On the invoice date."
+  invoiceDate: DateFilter
+  "Of one of these organizations, by node id."
+  organizationId: [ID!]
+  "Of one of these contracts, by node id."
+  contractId: [ID!]
+  "Of one of these offers, by node id."
+  offerId: [ID!]
+  "Of a vendor with one of these names."
+  vendor: [String!]
+  "On the name of the subscription."
+  subscriptionName: StringFilter
+  "Of one of these charge types."
+  chargeType: [ChargeType!]
+  "Recurring, one-time or, with both, either."
+  recurrence: [Recurrence!]
+  "In one of these currencies."
+  currency: [CurrencyCode!]
+  "On the price of one."
+  unitPrice: DecimalFilter
+  "On the effective charge start."
+  chargeStartDate: DateFilter
+  "On the effective charge end."
+  chargeEndDate: DateFilter
+  "Mapped, unmapped or, with both, either."
+  mappingStatus: [MappingState!]
+  "In one of these states."
+  syncStatus: [LineSyncStatus!]
+  "Kept from being posted by one of these, whatever else there is."
+  blocker: [SyncBlockerCode!]
+  "From a custom invoice (true) or not (false)."
+  isCustomInvoice: Boolean
+}
+
+"A column to sort invoice lines by."
+input InvoiceLineOrder {
+  "The column."
+  field: InvoiceLineOrderField!
+  "Up or down."
+  direction: SortDirection! = ASC
+}
+
+"The columns invoice lines can be sorted by."
+enum InvoiceLineOrderField {
+  "Date of the invoice."
+  INVOICE_DATE
+  "Number of the invoice."
+  INVOICE_NUMBER
+  "Name of the organization, alphabetically."
+  ORGANIZATION_NAME
+  "Contract ID."
+  CONTRACT_ID
+  "Name of the offer, alphabetically."
+  OFFER_NAME
+  "Name of the vendor, alphabetically."
+  VENDOR_NAME
+  "Name of the subscription, alphabetically."
+  SUBSCRIPTION_NAME
+  "Charge type, alphabetically."
+  CHARGE_TYPE
+  "Effective charge start."
+  CHARGE_START_DATE
+  "Effective charge end; open-ended last."
+  CHARGE_END_DATE
+  "Quantity."
+  QUANTITY
+  "Price of one."
+  UNIT_PRICE
+  "Total as invoiced."
+  AMOUNT
+  "Where it stands on its way to ConnectWise, alphabetically."
+  SYNC_STATUS
+}
+
+"A month that has been loaded."
+type InvoicePeriod {
+  "The month."
+  period: YearMonth!
+  "Lines it has."
+  lineCount: Int!
+  "When it was loaded last."
+  loadedAt: DateTime!
+}
+
 "How current a ConnectWise record is."
 enum PsaFreshness {
   "Read from ConnectWise for this request or moments ago."
@@ -3578,6 +4623,26 @@ type OrganizationTotals {
   excluded: Int!
 }
 
+"Invoice lines of one status."
+type LineStatusTotal {
+  "The status."
+  status: LineSyncStatus!
+  "How many lines have it."
+  count: Int!
+  "What they add up to, one sum for each currency."
+  amounts: [Money!]!
+}
+
+"Totals of the Invoices tab, for one month."
+type InvoiceLineTotals {
+  "All lines."
+  total: Int!
+  "By status; statuses without lines are left out."
+  byStatus: [LineStatusTotal!]!
+  "What all lines add up to, one sum for each currency."
+  amounts: [Money!]!
+}
+
 "Totals of the tabs' summary lines."
 type MappingSummary {
   "The Organizations tab."
@@ -3586,6 +4651,8 @@ type MappingSummary {
   offers: MappingTotals!
   "Contracts."
   contracts: MappingTotals!
+  "The Invoices tab, for one month."
+  invoiceLines: InvoiceLineTotals!
   "When these totals held."
   asOf: DateTime!
 }
@@ -3596,6 +4663,8 @@ enum JobKind {
   SYNC_ORGANIZATIONS
   "Refreshes the catalog from ConnectWise and offers from the Platform's invoices."
   LOAD_OFFERS
+  "Loads invoice lines of calendar months from the Platform."
+  LOAD_INVOICE_LINES
 }
 
 "Where a background run stands."
@@ -3906,7 +4975,7 @@ type Mutation {
     input: UnmapOfferInput!
   ): UnmapOfferPayload @requiresRole(role: EDITOR)
 
-  "Maps a contract to an agreement of the company that its organization is mapped to. The agreement must be open and in the contract's currency."
+  "Maps a contract to an agreement of the company that its organization is mapped to. The agreement must be open and in the contract's currency. It speaks for every unsynced line of the contract; agreements chosen for single lines are cleared."
   mapContract(
     "The contract to save."
     input: MapContractInput!
@@ -3917,12 +4986,28 @@ type Mutation {
     input: UnmapContractInput!
   ): UnmapContractPayload @requiresRole(role: EDITOR)
 
+  "Changes a line that is not posted. Absent fields stay as they are; null returns a date to rule or default, an agreement to the contract's."
+  updateInvoiceLine(
+    "The line and its changes."
+    input: UpdateInvoiceLineInput!
+  ): UpdateInvoiceLinePayload @requiresRole(role: EDITOR)
+  "Changes many lines at once, by ids or by filter. Posted lines are skipped; the counts add up to the selection."
+  bulkUpdateInvoiceLines(
+    "The lines and their changes."
+    input: BulkUpdateInvoiceLinesInput!
+  ): BulkUpdateInvoiceLinesPayload @requiresRole(role: EDITOR)
+
   "Refreshes companies and agreements from ConnectWise, and organizations and contracts of the last 12 months' valid invoices from the Platform, in the background. While such a run is under way, returns that one."
   syncOrganizations: JobPayload @requiresRole(role: OPERATOR)
   "Refreshes the product catalog from ConnectWise and the offers on the Platform's valid invoices of a rolling window, in the background. Earlier offers and their mappings stay. While such a run is under way, returns that one."
   loadOffers(
     "The window."
     input: LoadOffersInput!
+  ): JobPayload @requiresRole(role: OPERATOR)
+  "Loads lines of the Platform's valid invoices of calendar months, in the background. A month is loaded whole or not at all; loading it again refreshes what is not posted. While such a run is under way, returns that one."
+  loadInvoiceLines(
+    "The months."
+    input: LoadInvoiceLinesInput!
   ): JobPayload @requiresRole(role: OPERATOR)
   "Stops a background run between two of its steps. What it did stays."
   cancelJob(
@@ -4098,6 +5183,78 @@ type UnmapContractPayload {
   userErrors: [UserError!]!
 }
 
+"A line to change."
+input UpdateInvoiceLineInput {
+  "The line, by node id."
+  invoiceLineId: ID!
+  "The agreement for this line alone, by node id; null returns it to the contract's."
+  psaAgreementId: ID
+  "The first day charged; null returns it to rule or default."
+  chargeStartDate: Date
+  "The last day charged; null returns it to rule or default."
+  chargeEndDate: Date
+  "The revision the line had when it was read; the change is refused with CONFLICT if it has grown since."
+  expectedRevision: Int
+}
+
+"What became of updateInvoiceLine."
+type UpdateInvoiceLinePayload {
+  "The line as it is now; null when there is none."
+  invoiceLine: InvoiceLine
+  "What was refused; empty on success."
+  userErrors: [UserError!]!
+}
+
+"Lines to change."
+input BulkUpdateInvoiceLinesInput {
+  "At most 1,000 node ids. Exactly one of ` + "`" + `ids` + "`" + ` and ` + "`" + `matching` + "`" + `."
+  ids: [ID!]
+  "All lines that match. Exactly one of ` + "`" + `ids` + "`" + ` and ` + "`" + `matching` + "`" + `."
+  matching: InvoiceLineSelection
+  "The agreement, by node id; null returns lines to their contracts'."
+  psaAgreementId: ID
+  "The first day charged; null returns it to rule or default."
+  chargeStartDate: Date
+  "The last day charged; null returns it to rule or default."
+  chargeEndDate: Date
+}
+
+"The lines of a month that match."
+input InvoiceLineSelection {
+  "The month."
+  period: YearMonth!
+  "As in the list."
+  search: String
+  "As in the list."
+  filter: InvoiceLineFilter
+}
+
+"What became of bulkUpdateInvoiceLines."
+type BulkUpdateInvoiceLinesPayload {
+  "Lines that hold now what was asked."
+  updated: Int!
+  "Lines that are posted or being posted."
+  skipped: Int!
+  "Lines that the change does not fit."
+  failed: Int!
+  "Why lines were skipped or failed: by item for ` + "`" + `ids` + "`" + `, by reason for ` + "`" + `matching` + "`" + `."
+  userErrors: [UserError!]!
+}
+
+"A calendar month that can be loaded, in the seller's time zone."
+enum LoadPeriod {
+  "The month it is."
+  CURRENT_MONTH
+  "The month before."
+  PREVIOUS_MONTH
+}
+
+"Which invoice lines to load."
+input LoadInvoiceLinesInput {
+  "One month or both, by invoice date."
+  periods: [LoadPeriod!]!
+}
+
 "Which offers to load."
 input LoadOffersInput {
   "How far the window reaches back from today, by invoice date: 1 to 12 months."
@@ -4201,6 +5358,32 @@ func childFields_BestPractice(ctx context.Context, ec *executionContext, field g
 		return fieldContext_BestPractice_text(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type BestPractice", field.Name)
+}
+
+func childFields_BulkUpdateInvoiceLinesPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "updated":
+		return fieldContext_BulkUpdateInvoiceLinesPayload_updated(ctx, ec, field)
+	case "skipped":
+		return fieldContext_BulkUpdateInvoiceLinesPayload_skipped(ctx, ec, field)
+	case "failed":
+		return fieldContext_BulkUpdateInvoiceLinesPayload_failed(ctx, ec, field)
+	case "userErrors":
+		return fieldContext_BulkUpdateInvoiceLinesPayload_userErrors(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BulkUpdateInvoiceLinesPayload", field.Name)
+}
+
+func childFields_ChargeDate(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "value":
+		return fieldContext_ChargeDate_value(ctx, ec, field)
+	case "origin":
+		return fieldContext_ChargeDate_origin(ctx, ec, field)
+	case "invoiced":
+		return fieldContext_ChargeDate_invoiced(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ChargeDate", field.Name)
 }
 
 func childFields_ChargeDateRule(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4333,6 +5516,140 @@ func childFields_FacetValue(ctx context.Context, ec *executionContext, field gra
 	return nil, fmt.Errorf("no field named %q was found under type FacetValue", field.Name)
 }
 
+func childFields_InvoiceLine(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return fieldContext_InvoiceLine_id(ctx, ec, field)
+	case "platformId":
+		return fieldContext_InvoiceLine_platformId(ctx, ec, field)
+	case "invoiceNumber":
+		return fieldContext_InvoiceLine_invoiceNumber(ctx, ec, field)
+	case "invoiceDate":
+		return fieldContext_InvoiceLine_invoiceDate(ctx, ec, field)
+	case "invoiceStatus":
+		return fieldContext_InvoiceLine_invoiceStatus(ctx, ec, field)
+	case "period":
+		return fieldContext_InvoiceLine_period(ctx, ec, field)
+	case "organization":
+		return fieldContext_InvoiceLine_organization(ctx, ec, field)
+	case "contract":
+		return fieldContext_InvoiceLine_contract(ctx, ec, field)
+	case "offer":
+		return fieldContext_InvoiceLine_offer(ctx, ec, field)
+	case "subscription":
+		return fieldContext_InvoiceLine_subscription(ctx, ec, field)
+	case "description":
+		return fieldContext_InvoiceLine_description(ctx, ec, field)
+	case "chargeType":
+		return fieldContext_InvoiceLine_chargeType(ctx, ec, field)
+	case "chargeTypeText":
+		return fieldContext_InvoiceLine_chargeTypeText(ctx, ec, field)
+	case "recurrence":
+		return fieldContext_InvoiceLine_recurrence(ctx, ec, field)
+	case "quantity":
+		return fieldContext_InvoiceLine_quantity(ctx, ec, field)
+	case "unitPrice":
+		return fieldContext_InvoiceLine_unitPrice(ctx, ec, field)
+	case "unitCost":
+		return fieldContext_InvoiceLine_unitCost(ctx, ec, field)
+	case "amount":
+		return fieldContext_InvoiceLine_amount(ctx, ec, field)
+	case "chargeStartDate":
+		return fieldContext_InvoiceLine_chargeStartDate(ctx, ec, field)
+	case "chargeEndDate":
+		return fieldContext_InvoiceLine_chargeEndDate(ctx, ec, field)
+	case "isCustomInvoice":
+		return fieldContext_InvoiceLine_isCustomInvoice(ctx, ec, field)
+	case "psaCompany":
+		return fieldContext_InvoiceLine_psaCompany(ctx, ec, field)
+	case "psaAgreement":
+		return fieldContext_InvoiceLine_psaAgreement(ctx, ec, field)
+	case "psaAgreementOrigin":
+		return fieldContext_InvoiceLine_psaAgreementOrigin(ctx, ec, field)
+	case "psaProduct":
+		return fieldContext_InvoiceLine_psaProduct(ctx, ec, field)
+	case "mappingStatus":
+		return fieldContext_InvoiceLine_mappingStatus(ctx, ec, field)
+	case "syncStatus":
+		return fieldContext_InvoiceLine_syncStatus(ctx, ec, field)
+	case "syncBlockers":
+		return fieldContext_InvoiceLine_syncBlockers(ctx, ec, field)
+	case "revision":
+		return fieldContext_InvoiceLine_revision(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type InvoiceLine", field.Name)
+}
+
+func childFields_InvoiceLineConnection(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return fieldContext_InvoiceLineConnection_edges(ctx, ec, field)
+	case "nodes":
+		return fieldContext_InvoiceLineConnection_nodes(ctx, ec, field)
+	case "pageInfo":
+		return fieldContext_InvoiceLineConnection_pageInfo(ctx, ec, field)
+	case "totalCount":
+		return fieldContext_InvoiceLineConnection_totalCount(ctx, ec, field)
+	case "range":
+		return fieldContext_InvoiceLineConnection_range(ctx, ec, field)
+	case "facets":
+		return fieldContext_InvoiceLineConnection_facets(ctx, ec, field)
+	case "amounts":
+		return fieldContext_InvoiceLineConnection_amounts(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type InvoiceLineConnection", field.Name)
+}
+
+func childFields_InvoiceLineEdge(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return fieldContext_InvoiceLineEdge_cursor(ctx, ec, field)
+	case "node":
+		return fieldContext_InvoiceLineEdge_node(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type InvoiceLineEdge", field.Name)
+}
+
+func childFields_InvoiceLineFacets(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "syncStatus":
+		return fieldContext_InvoiceLineFacets_syncStatus(ctx, ec, field)
+	case "chargeType":
+		return fieldContext_InvoiceLineFacets_chargeType(ctx, ec, field)
+	case "vendor":
+		return fieldContext_InvoiceLineFacets_vendor(ctx, ec, field)
+	case "currency":
+		return fieldContext_InvoiceLineFacets_currency(ctx, ec, field)
+	case "mappingStatus":
+		return fieldContext_InvoiceLineFacets_mappingStatus(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type InvoiceLineFacets", field.Name)
+}
+
+func childFields_InvoiceLineTotals(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "total":
+		return fieldContext_InvoiceLineTotals_total(ctx, ec, field)
+	case "byStatus":
+		return fieldContext_InvoiceLineTotals_byStatus(ctx, ec, field)
+	case "amounts":
+		return fieldContext_InvoiceLineTotals_amounts(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type InvoiceLineTotals", field.Name)
+}
+
+func childFields_InvoicePeriod(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "period":
+		return fieldContext_InvoicePeriod_period(ctx, ec, field)
+	case "lineCount":
+		return fieldContext_InvoicePeriod_lineCount(ctx, ec, field)
+	case "loadedAt":
+		return fieldContext_InvoicePeriod_loadedAt(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type InvoicePeriod", field.Name)
+}
+
 func childFields_Job(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -4409,6 +5726,18 @@ func childFields_JobPayload(ctx context.Context, ec *executionContext, field gra
 		return fieldContext_JobPayload_userErrors(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type JobPayload", field.Name)
+}
+
+func childFields_LineStatusTotal(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "status":
+		return fieldContext_LineStatusTotal_status(ctx, ec, field)
+	case "count":
+		return fieldContext_LineStatusTotal_count(ctx, ec, field)
+	case "amounts":
+		return fieldContext_LineStatusTotal_amounts(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LineStatusTotal", field.Name)
 }
 
 func childFields_LogEntry(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4533,6 +5862,8 @@ func childFields_MappingSummary(ctx context.Context, ec *executionContext, field
 		return fieldContext_MappingSummary_offers(ctx, ec, field)
 	case "contracts":
 		return fieldContext_MappingSummary_contracts(ctx, ec, field)
+	case "invoiceLines":
+		return fieldContext_MappingSummary_invoiceLines(ctx, ec, field)
 	case "asOf":
 		return fieldContext_MappingSummary_asOf(ctx, ec, field)
 	}
@@ -4549,6 +5880,16 @@ func childFields_MappingTotals(ctx context.Context, ec *executionContext, field 
 		return fieldContext_MappingTotals_unmapped(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type MappingTotals", field.Name)
+}
+
+func childFields_Money(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "amount":
+		return fieldContext_Money_amount(ctx, ec, field)
+	case "currency":
+		return fieldContext_Money_currency(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Money", field.Name)
 }
 
 func childFields_Offer(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4645,6 +5986,8 @@ func childFields_Organization(ctx context.Context, ec *executionContext, field g
 		return fieldContext_Organization_mappedAt(ctx, ec, field)
 	case "mappedBy":
 		return fieldContext_Organization_mappedBy(ctx, ec, field)
+	case "invoiceLines":
+		return fieldContext_Organization_invoiceLines(ctx, ec, field)
 	case "contracts":
 		return fieldContext_Organization_contracts(ctx, ec, field)
 	}
@@ -4729,6 +6072,20 @@ func childFields_PageRange(ctx context.Context, ec *executionContext, field grap
 		return fieldContext_PageRange_to(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PageRange", field.Name)
+}
+
+func childFields_PlatformSubscription(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return fieldContext_PlatformSubscription_id(ctx, ec, field)
+	case "name":
+		return fieldContext_PlatformSubscription_name(ctx, ec, field)
+	case "startDate":
+		return fieldContext_PlatformSubscription_startDate(ctx, ec, field)
+	case "endDate":
+		return fieldContext_PlatformSubscription_endDate(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PlatformSubscription", field.Name)
 }
 
 func childFields_PsaAgreement(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4951,6 +6308,18 @@ func childFields_Settings(ctx context.Context, ec *executionContext, field graph
 	return nil, fmt.Errorf("no field named %q was found under type Settings", field.Name)
 }
 
+func childFields_SyncBlocker(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "code":
+		return fieldContext_SyncBlocker_code(ctx, ec, field)
+	case "message":
+		return fieldContext_SyncBlocker_message(ctx, ec, field)
+	case "subject":
+		return fieldContext_SyncBlocker_subject(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SyncBlocker", field.Name)
+}
+
 func childFields_TestConnectWiseConnectionPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "ok":
@@ -4993,6 +6362,16 @@ func childFields_UnmapOrganizationPayload(ctx context.Context, ec *executionCont
 		return fieldContext_UnmapOrganizationPayload_userErrors(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type UnmapOrganizationPayload", field.Name)
+}
+
+func childFields_UpdateInvoiceLinePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "invoiceLine":
+		return fieldContext_UpdateInvoiceLinePayload_invoiceLine(ctx, ec, field)
+	case "userErrors":
+		return fieldContext_UpdateInvoiceLinePayload_userErrors(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateInvoiceLinePayload", field.Name)
 }
 
 func childFields_UpdateSettingsPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -5191,6 +6570,20 @@ func field_Job_logEntries_args(ctx context.Context, ec *executionContext, rawArg
 	return args, nil
 }
 
+func field_Mutation_bulkUpdateInvoiceLines_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.BulkUpdateInvoiceLinesInput, error) {
+			return unmarshalNBulkUpdateInvoiceLinesInput2crosswalkᚋgraphᚋmodelᚐBulkUpdateInvoiceLinesInput(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func field_Mutation_cancelJob_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -5202,6 +6595,20 @@ func field_Mutation_cancelJob_args(ctx context.Context, ec *executionContext, ra
 		return nil, err
 	}
 	args["id"] = arg0
+	return args, nil
+}
+
+func field_Mutation_loadInvoiceLines_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.LoadInvoiceLinesInput, error) {
+			return unmarshalNLoadInvoiceLinesInput2crosswalkᚋgraphᚋmodelᚐLoadInvoiceLinesInput(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -5359,6 +6766,20 @@ func field_Mutation_unmapOrganization_args(ctx context.Context, ec *executionCon
 	return args, nil
 }
 
+func field_Mutation_updateInvoiceLine_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.UpdateInvoiceLineInput, error) {
+			return unmarshalNUpdateInvoiceLineInput2crosswalkᚋgraphᚋmodelᚐUpdateInvoiceLineInput(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func field_Mutation_updateSettings_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -5392,6 +6813,44 @@ func field_Organization_contracts_args(ctx context.Context, ec *executionContext
 		return nil, err
 	}
 	args["after"] = arg1
+	return args, nil
+}
+
+func field_Organization_invoiceLines_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "period",
+		func(ctx context.Context, v any) (*civil.YearMonth, error) {
+			return unmarshalOYearMonth2ᚖcrosswalkᚋinternalᚋcivilᚐYearMonth(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["period"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return unmarshalOInt2ᚖint(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return unmarshalOString2ᚖstring(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "filter",
+		func(ctx context.Context, v any) (*model.InvoiceLineFilter, error) {
+			return unmarshalOInvoiceLineFilter2ᚖcrosswalkᚋgraphᚋmodelᚐInvoiceLineFilter(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filter"] = arg3
 	return args, nil
 }
 
@@ -5523,6 +6982,84 @@ func field_Query_contracts_args(ctx context.Context, ec *executionContext, rawAr
 	return args, nil
 }
 
+func field_Query_invoiceLines_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "period",
+		func(ctx context.Context, v any) (*civil.YearMonth, error) {
+			return unmarshalOYearMonth2ᚖcrosswalkᚋinternalᚋcivilᚐYearMonth(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["period"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return unmarshalOInt2ᚖint(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return unmarshalOString2ᚖstring(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return unmarshalOInt2ᚖint(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return unmarshalOString2ᚖstring(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "offset",
+		func(ctx context.Context, v any) (*int, error) {
+			return unmarshalOInt2ᚖint(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["offset"] = arg5
+	arg6, err := graphql.ProcessArgField(ctx, rawArgs, "search",
+		func(ctx context.Context, v any) (*string, error) {
+			return unmarshalOString2ᚖstring(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["search"] = arg6
+	arg7, err := graphql.ProcessArgField(ctx, rawArgs, "filter",
+		func(ctx context.Context, v any) (*model.InvoiceLineFilter, error) {
+			return unmarshalOInvoiceLineFilter2ᚖcrosswalkᚋgraphᚋmodelᚐInvoiceLineFilter(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filter"] = arg7
+	arg8, err := graphql.ProcessArgField(ctx, rawArgs, "orderBy",
+		func(ctx context.Context, v any) ([]*model.InvoiceLineOrder, error) {
+			return unmarshalOInvoiceLineOrder2ᚕᚖcrosswalkᚋgraphᚋmodelᚐInvoiceLineOrderᚄ(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["orderBy"] = arg8
+	return args, nil
+}
+
 func field_Query_job_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -5626,6 +7163,20 @@ func field_Query_logEntries_args(ctx context.Context, ec *executionContext, rawA
 		return nil, err
 	}
 	args["offset"] = arg5
+	return args, nil
+}
+
+func field_Query_mappingSummary_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "period",
+		func(ctx context.Context, v any) (*civil.YearMonth, error) {
+			return unmarshalOYearMonth2ᚖcrosswalkᚋinternalᚋcivilᚐYearMonth(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["period"] = arg0
 	return args, nil
 }
 
@@ -6106,6 +7657,176 @@ func _BestPractice_text(ctx context.Context, ec *executionContext, field graphql
 }
 func fieldContext_BestPractice_text(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("BestPractice", field, false, false, "String")
+}
+
+func _BulkUpdateInvoiceLinesPayload_updated(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.BulkUpdateInvoiceLinesPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_BulkUpdateInvoiceLinesPayload_updated(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Updated, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_BulkUpdateInvoiceLinesPayload_updated(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BulkUpdateInvoiceLinesPayload", field, false, false, "Int")
+}
+
+func _BulkUpdateInvoiceLinesPayload_skipped(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.BulkUpdateInvoiceLinesPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_BulkUpdateInvoiceLinesPayload_skipped(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Skipped, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_BulkUpdateInvoiceLinesPayload_skipped(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BulkUpdateInvoiceLinesPayload", field, false, false, "Int")
+}
+
+func _BulkUpdateInvoiceLinesPayload_failed(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.BulkUpdateInvoiceLinesPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_BulkUpdateInvoiceLinesPayload_failed(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Failed, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_BulkUpdateInvoiceLinesPayload_failed(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BulkUpdateInvoiceLinesPayload", field, false, false, "Int")
+}
+
+func _BulkUpdateInvoiceLinesPayload_userErrors(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.BulkUpdateInvoiceLinesPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_BulkUpdateInvoiceLinesPayload_userErrors(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.UserError) graphql.Marshaler {
+			return marshalNUserError2ᚕᚖcrosswalkᚋgraphᚋmodelᚐUserErrorᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_BulkUpdateInvoiceLinesPayload_userErrors(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BulkUpdateInvoiceLinesPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_UserError(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _ChargeDate_value(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ChargeDate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ChargeDate_value(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Value, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *civil.Date) graphql.Marshaler {
+			return marshalODate2ᚖcrosswalkᚋinternalᚋcivilᚐDate(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_ChargeDate_value(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ChargeDate", field, false, false, "Date")
+}
+
+func _ChargeDate_origin(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ChargeDate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ChargeDate_origin(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Origin, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.ChargeDateOrigin) graphql.Marshaler {
+			return marshalNChargeDateOrigin2crosswalkᚋgraphᚋmodelᚐChargeDateOrigin(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_ChargeDate_origin(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ChargeDate", field, false, false, "ChargeDateOrigin")
+}
+
+func _ChargeDate_invoiced(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ChargeDate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_ChargeDate_invoiced(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Invoiced, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *civil.Date) graphql.Marshaler {
+			return marshalODate2ᚖcrosswalkᚋinternalᚋcivilᚐDate(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_ChargeDate_invoiced(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ChargeDate", field, false, false, "Date")
 }
 
 func _ChargeDateRule_kind(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.ChargeDateRule) (ret graphql.Marshaler) {
@@ -7150,6 +8871,1358 @@ func fieldContext_FacetValue_count(_ context.Context, ec *executionContext, fiel
 	return graphql.NewScalarFieldContext("FacetValue", field, false, false, "Int")
 }
 
+func _InvoiceLine_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvoiceLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLine_id(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNID2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InvoiceLine_id(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InvoiceLine", field, false, false, "ID")
+}
+
+func _InvoiceLine_platformId(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvoiceLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLine_platformId(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PlatformID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNID2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InvoiceLine_platformId(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InvoiceLine", field, false, false, "ID")
+}
+
+func _InvoiceLine_invoiceNumber(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvoiceLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLine_invoiceNumber(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.InvoiceNumber, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InvoiceLine_invoiceNumber(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InvoiceLine", field, false, false, "String")
+}
+
+func _InvoiceLine_invoiceDate(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvoiceLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLine_invoiceDate(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.InvoiceDate, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v civil.Date) graphql.Marshaler {
+			return marshalNDate2crosswalkᚋinternalᚋcivilᚐDate(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InvoiceLine_invoiceDate(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InvoiceLine", field, false, false, "Date")
+}
+
+func _InvoiceLine_invoiceStatus(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvoiceLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLine_invoiceStatus(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.InvoiceStatus, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.InvoiceStatus) graphql.Marshaler {
+			return marshalNInvoiceStatus2crosswalkᚋgraphᚋmodelᚐInvoiceStatus(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InvoiceLine_invoiceStatus(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InvoiceLine", field, false, false, "InvoiceStatus")
+}
+
+func _InvoiceLine_period(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvoiceLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLine_period(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Period, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v civil.YearMonth) graphql.Marshaler {
+			return marshalNYearMonth2crosswalkᚋinternalᚋcivilᚐYearMonth(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InvoiceLine_period(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InvoiceLine", field, false, false, "YearMonth")
+}
+
+func _InvoiceLine_organization(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvoiceLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLine_organization(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.InvoiceLine().Organization(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Organization) graphql.Marshaler {
+			return marshalNOrganization2ᚖcrosswalkᚋgraphᚋmodelᚐOrganization(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InvoiceLine_organization(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "InvoiceLine",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Organization(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _InvoiceLine_contract(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvoiceLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLine_contract(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.InvoiceLine().Contract(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Contract) graphql.Marshaler {
+			return marshalNContract2ᚖcrosswalkᚋgraphᚋmodelᚐContract(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InvoiceLine_contract(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "InvoiceLine",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Contract(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _InvoiceLine_offer(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvoiceLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLine_offer(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.InvoiceLine().Offer(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Offer) graphql.Marshaler {
+			return marshalNOffer2ᚖcrosswalkᚋgraphᚋmodelᚐOffer(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InvoiceLine_offer(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "InvoiceLine",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Offer(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _InvoiceLine_subscription(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvoiceLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLine_subscription(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Subscription, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PlatformSubscription) graphql.Marshaler {
+			return marshalOPlatformSubscription2ᚖcrosswalkᚋgraphᚋmodelᚐPlatformSubscription(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_InvoiceLine_subscription(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "InvoiceLine",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_PlatformSubscription(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _InvoiceLine_description(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvoiceLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLine_description(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Description, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InvoiceLine_description(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InvoiceLine", field, false, false, "String")
+}
+
+func _InvoiceLine_chargeType(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvoiceLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLine_chargeType(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ChargeType, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.ChargeType) graphql.Marshaler {
+			return marshalNChargeType2crosswalkᚋgraphᚋmodelᚐChargeType(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InvoiceLine_chargeType(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InvoiceLine", field, false, false, "ChargeType")
+}
+
+func _InvoiceLine_chargeTypeText(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvoiceLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLine_chargeTypeText(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ChargeTypeText, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InvoiceLine_chargeTypeText(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InvoiceLine", field, false, false, "String")
+}
+
+func _InvoiceLine_recurrence(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvoiceLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLine_recurrence(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Recurrence, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Recurrence) graphql.Marshaler {
+			return marshalNRecurrence2crosswalkᚋgraphᚋmodelᚐRecurrence(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InvoiceLine_recurrence(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InvoiceLine", field, false, false, "Recurrence")
+}
+
+func _InvoiceLine_quantity(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvoiceLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLine_quantity(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Quantity, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v decimal.Decimal) graphql.Marshaler {
+			return marshalNDecimal2githubᚗcomᚋshopspringᚋdecimalᚐDecimal(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InvoiceLine_quantity(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InvoiceLine", field, false, false, "Decimal")
+}
+
+func _InvoiceLine_unitPrice(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvoiceLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLine_unitPrice(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UnitPrice, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v decimal.Decimal) graphql.Marshaler {
+			return marshalNDecimal2githubᚗcomᚋshopspringᚋdecimalᚐDecimal(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InvoiceLine_unitPrice(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InvoiceLine", field, false, false, "Decimal")
+}
+
+func _InvoiceLine_unitCost(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvoiceLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLine_unitCost(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UnitCost, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *decimal.Decimal) graphql.Marshaler {
+			return marshalODecimal2ᚖgithubᚗcomᚋshopspringᚋdecimalᚐDecimal(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_InvoiceLine_unitCost(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InvoiceLine", field, false, false, "Decimal")
+}
+
+func _InvoiceLine_amount(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvoiceLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLine_amount(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Amount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Money) graphql.Marshaler {
+			return marshalNMoney2ᚖcrosswalkᚋgraphᚋmodelᚐMoney(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InvoiceLine_amount(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "InvoiceLine",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Money(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _InvoiceLine_chargeStartDate(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvoiceLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLine_chargeStartDate(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ChargeStartDate, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ChargeDate) graphql.Marshaler {
+			return marshalNChargeDate2ᚖcrosswalkᚋgraphᚋmodelᚐChargeDate(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InvoiceLine_chargeStartDate(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "InvoiceLine",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_ChargeDate(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _InvoiceLine_chargeEndDate(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvoiceLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLine_chargeEndDate(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ChargeEndDate, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ChargeDate) graphql.Marshaler {
+			return marshalNChargeDate2ᚖcrosswalkᚋgraphᚋmodelᚐChargeDate(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InvoiceLine_chargeEndDate(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "InvoiceLine",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_ChargeDate(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _InvoiceLine_isCustomInvoice(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvoiceLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLine_isCustomInvoice(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.IsCustomInvoice, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return marshalNBoolean2bool(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InvoiceLine_isCustomInvoice(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InvoiceLine", field, false, false, "Boolean")
+}
+
+func _InvoiceLine_psaCompany(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvoiceLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLine_psaCompany(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.InvoiceLine().PsaCompany(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PsaCompany) graphql.Marshaler {
+			return marshalOPsaCompany2ᚖcrosswalkᚋgraphᚋmodelᚐPsaCompany(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_InvoiceLine_psaCompany(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "InvoiceLine",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_PsaCompany(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _InvoiceLine_psaAgreement(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvoiceLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLine_psaAgreement(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.InvoiceLine().PsaAgreement(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PsaAgreement) graphql.Marshaler {
+			return marshalOPsaAgreement2ᚖcrosswalkᚋgraphᚋmodelᚐPsaAgreement(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_InvoiceLine_psaAgreement(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "InvoiceLine",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_PsaAgreement(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _InvoiceLine_psaAgreementOrigin(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvoiceLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLine_psaAgreementOrigin(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PsaAgreementOrigin, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.AgreementOrigin) graphql.Marshaler {
+			return marshalNAgreementOrigin2crosswalkᚋgraphᚋmodelᚐAgreementOrigin(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InvoiceLine_psaAgreementOrigin(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InvoiceLine", field, false, false, "AgreementOrigin")
+}
+
+func _InvoiceLine_psaProduct(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvoiceLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLine_psaProduct(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.InvoiceLine().PsaProduct(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PsaProduct) graphql.Marshaler {
+			return marshalOPsaProduct2ᚖcrosswalkᚋgraphᚋmodelᚐPsaProduct(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_InvoiceLine_psaProduct(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "InvoiceLine",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_PsaProduct(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _InvoiceLine_mappingStatus(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvoiceLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLine_mappingStatus(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.InvoiceLine().MappingStatus(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.MappingStatus) graphql.Marshaler {
+			return marshalNMappingStatus2crosswalkᚋgraphᚋmodelᚐMappingStatus(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InvoiceLine_mappingStatus(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InvoiceLine", field, true, true, "MappingStatus")
+}
+
+func _InvoiceLine_syncStatus(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvoiceLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLine_syncStatus(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SyncStatus, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.LineSyncStatus) graphql.Marshaler {
+			return marshalNLineSyncStatus2crosswalkᚋgraphᚋmodelᚐLineSyncStatus(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InvoiceLine_syncStatus(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InvoiceLine", field, false, false, "LineSyncStatus")
+}
+
+func _InvoiceLine_syncBlockers(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvoiceLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLine_syncBlockers(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SyncBlockers, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.SyncBlocker) graphql.Marshaler {
+			return marshalNSyncBlocker2ᚕᚖcrosswalkᚋgraphᚋmodelᚐSyncBlockerᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InvoiceLine_syncBlockers(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "InvoiceLine",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_SyncBlocker(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _InvoiceLine_revision(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvoiceLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLine_revision(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Revision, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InvoiceLine_revision(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InvoiceLine", field, false, false, "Int")
+}
+
+func _InvoiceLineConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvoiceLineConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLineConnection_edges(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.InvoiceLineEdge) graphql.Marshaler {
+			return marshalNInvoiceLineEdge2ᚕᚖcrosswalkᚋgraphᚋmodelᚐInvoiceLineEdgeᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InvoiceLineConnection_edges(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "InvoiceLineConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_InvoiceLineEdge(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _InvoiceLineConnection_nodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvoiceLineConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLineConnection_nodes(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.InvoiceLine) graphql.Marshaler {
+			return marshalNInvoiceLine2ᚕᚖcrosswalkᚋgraphᚋmodelᚐInvoiceLineᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InvoiceLineConnection_nodes(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "InvoiceLineConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_InvoiceLine(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _InvoiceLineConnection_pageInfo(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvoiceLineConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLineConnection_pageInfo(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PageInfo) graphql.Marshaler {
+			return marshalNPageInfo2ᚖcrosswalkᚋgraphᚋmodelᚐPageInfo(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InvoiceLineConnection_pageInfo(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "InvoiceLineConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_PageInfo(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _InvoiceLineConnection_totalCount(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvoiceLineConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLineConnection_totalCount(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InvoiceLineConnection_totalCount(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InvoiceLineConnection", field, false, false, "Int")
+}
+
+func _InvoiceLineConnection_range(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvoiceLineConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLineConnection_range(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Range, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PageRange) graphql.Marshaler {
+			return marshalOPageRange2ᚖcrosswalkᚋgraphᚋmodelᚐPageRange(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_InvoiceLineConnection_range(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "InvoiceLineConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_PageRange(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _InvoiceLineConnection_facets(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvoiceLineConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLineConnection_facets(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Facets, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.InvoiceLineFacets) graphql.Marshaler {
+			return marshalNInvoiceLineFacets2ᚖcrosswalkᚋgraphᚋmodelᚐInvoiceLineFacets(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InvoiceLineConnection_facets(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "InvoiceLineConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_InvoiceLineFacets(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _InvoiceLineConnection_amounts(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvoiceLineConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLineConnection_amounts(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Amounts, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.Money) graphql.Marshaler {
+			return marshalNMoney2ᚕᚖcrosswalkᚋgraphᚋmodelᚐMoneyᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InvoiceLineConnection_amounts(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "InvoiceLineConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Money(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _InvoiceLineEdge_cursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvoiceLineEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLineEdge_cursor(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InvoiceLineEdge_cursor(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InvoiceLineEdge", field, false, false, "String")
+}
+
+func _InvoiceLineEdge_node(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvoiceLineEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLineEdge_node(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.InvoiceLine) graphql.Marshaler {
+			return marshalNInvoiceLine2ᚖcrosswalkᚋgraphᚋmodelᚐInvoiceLine(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InvoiceLineEdge_node(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "InvoiceLineEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_InvoiceLine(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _InvoiceLineFacets_syncStatus(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvoiceLineFacets) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLineFacets_syncStatus(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SyncStatus, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.FacetValue) graphql.Marshaler {
+			return marshalNFacetValue2ᚕᚖcrosswalkᚋgraphᚋmodelᚐFacetValueᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InvoiceLineFacets_syncStatus(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "InvoiceLineFacets",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_FacetValue(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _InvoiceLineFacets_chargeType(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvoiceLineFacets) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLineFacets_chargeType(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ChargeType, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.FacetValue) graphql.Marshaler {
+			return marshalNFacetValue2ᚕᚖcrosswalkᚋgraphᚋmodelᚐFacetValueᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InvoiceLineFacets_chargeType(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "InvoiceLineFacets",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_FacetValue(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _InvoiceLineFacets_vendor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvoiceLineFacets) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLineFacets_vendor(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Vendor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.FacetValue) graphql.Marshaler {
+			return marshalNFacetValue2ᚕᚖcrosswalkᚋgraphᚋmodelᚐFacetValueᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InvoiceLineFacets_vendor(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "InvoiceLineFacets",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_FacetValue(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _InvoiceLineFacets_currency(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvoiceLineFacets) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLineFacets_currency(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Currency, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.FacetValue) graphql.Marshaler {
+			return marshalNFacetValue2ᚕᚖcrosswalkᚋgraphᚋmodelᚐFacetValueᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InvoiceLineFacets_currency(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "InvoiceLineFacets",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_FacetValue(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _InvoiceLineFacets_mappingStatus(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvoiceLineFacets) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLineFacets_mappingStatus(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MappingStatus, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.FacetValue) graphql.Marshaler {
+			return marshalNFacetValue2ᚕᚖcrosswalkᚋgraphᚋmodelᚐFacetValueᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InvoiceLineFacets_mappingStatus(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "InvoiceLineFacets",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_FacetValue(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _InvoiceLineTotals_total(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvoiceLineTotals) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLineTotals_total(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Total, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InvoiceLineTotals_total(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InvoiceLineTotals", field, false, false, "Int")
+}
+
+func _InvoiceLineTotals_byStatus(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvoiceLineTotals) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLineTotals_byStatus(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ByStatus, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.LineStatusTotal) graphql.Marshaler {
+			return marshalNLineStatusTotal2ᚕᚖcrosswalkᚋgraphᚋmodelᚐLineStatusTotalᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InvoiceLineTotals_byStatus(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "InvoiceLineTotals",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_LineStatusTotal(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _InvoiceLineTotals_amounts(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvoiceLineTotals) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLineTotals_amounts(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Amounts, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.Money) graphql.Marshaler {
+			return marshalNMoney2ᚕᚖcrosswalkᚋgraphᚋmodelᚐMoneyᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InvoiceLineTotals_amounts(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "InvoiceLineTotals",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Money(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _InvoicePeriod_period(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvoicePeriod) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoicePeriod_period(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Period, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v civil.YearMonth) graphql.Marshaler {
+			return marshalNYearMonth2crosswalkᚋinternalᚋcivilᚐYearMonth(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InvoicePeriod_period(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InvoicePeriod", field, false, false, "YearMonth")
+}
+
+func _InvoicePeriod_lineCount(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvoicePeriod) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoicePeriod_lineCount(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.LineCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InvoicePeriod_lineCount(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InvoicePeriod", field, false, false, "Int")
+}
+
+func _InvoicePeriod_loadedAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvoicePeriod) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoicePeriod_loadedAt(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.LoadedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return marshalNDateTime2timeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_InvoicePeriod_loadedAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InvoicePeriod", field, false, false, "DateTime")
+}
+
 func _Job_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Job) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -7841,6 +10914,84 @@ func fieldContext_JobPayload_userErrors(_ context.Context, ec *executionContext,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return childFields_UserError(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _LineStatusTotal_status(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.LineStatusTotal) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_LineStatusTotal_status(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Status, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.LineSyncStatus) graphql.Marshaler {
+			return marshalNLineSyncStatus2crosswalkᚋgraphᚋmodelᚐLineSyncStatus(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_LineStatusTotal_status(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LineStatusTotal", field, false, false, "LineSyncStatus")
+}
+
+func _LineStatusTotal_count(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.LineStatusTotal) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_LineStatusTotal_count(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Count, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_LineStatusTotal_count(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LineStatusTotal", field, false, false, "Int")
+}
+
+func _LineStatusTotal_amounts(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.LineStatusTotal) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_LineStatusTotal_amounts(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Amounts, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.Money) graphql.Marshaler {
+			return marshalNMoney2ᚕᚖcrosswalkᚋgraphᚋmodelᚐMoneyᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_LineStatusTotal_amounts(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "LineStatusTotal",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Money(ctx, ec, field)
 		},
 	}
 	return fc, nil
@@ -8785,6 +11936,38 @@ func fieldContext_MappingSummary_contracts(_ context.Context, ec *executionConte
 	return fc, nil
 }
 
+func _MappingSummary_invoiceLines(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MappingSummary) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_MappingSummary_invoiceLines(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.InvoiceLines, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.InvoiceLineTotals) graphql.Marshaler {
+			return marshalNInvoiceLineTotals2ᚖcrosswalkᚋgraphᚋmodelᚐInvoiceLineTotals(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_MappingSummary_invoiceLines(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "MappingSummary",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_InvoiceLineTotals(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
 func _MappingSummary_asOf(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.MappingSummary) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -8875,6 +12058,52 @@ func _MappingTotals_unmapped(ctx context.Context, ec *executionContext, field gr
 }
 func fieldContext_MappingTotals_unmapped(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("MappingTotals", field, false, false, "Int")
+}
+
+func _Money_amount(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Money) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Money_amount(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Amount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v decimal.Decimal) graphql.Marshaler {
+			return marshalNDecimal2githubᚗcomᚋshopspringᚋdecimalᚐDecimal(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Money_amount(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Money", field, false, false, "Decimal")
+}
+
+func _Money_currency(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Money) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Money_currency(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Currency, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNCurrencyCode2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Money_currency(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Money", field, false, false, "CurrencyCode")
 }
 
 func _Mutation_mapOrganization(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
@@ -9435,6 +12664,130 @@ func fieldContext_Mutation_unmapContract(ctx context.Context, ec *executionConte
 	return fc, nil
 }
 
+func _Mutation_updateInvoiceLine(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Mutation_updateInvoiceLine(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().UpdateInvoiceLine(ctx, fc.Args["input"].(model.UpdateInvoiceLineInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				role, err := unmarshalNRole2crosswalkᚋgraphᚋmodelᚐRole(ctx, ec, "EDITOR")
+				if err != nil {
+					var zeroVal *model.UpdateInvoiceLinePayload
+					return zeroVal, err
+				}
+				if ec.Directives.RequiresRole == nil {
+					var zeroVal *model.UpdateInvoiceLinePayload
+					return zeroVal, errors.New("directive requiresRole is not implemented")
+				}
+				return ec.Directives.RequiresRole(ctx, nil, directive0, role)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *model.UpdateInvoiceLinePayload) graphql.Marshaler {
+			return marshalOUpdateInvoiceLinePayload2ᚖcrosswalkᚋgraphᚋmodelᚐUpdateInvoiceLinePayload(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Mutation_updateInvoiceLine(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_UpdateInvoiceLinePayload(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Mutation_updateInvoiceLine_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _Mutation_bulkUpdateInvoiceLines(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Mutation_bulkUpdateInvoiceLines(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().BulkUpdateInvoiceLines(ctx, fc.Args["input"].(model.BulkUpdateInvoiceLinesInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				role, err := unmarshalNRole2crosswalkᚋgraphᚋmodelᚐRole(ctx, ec, "EDITOR")
+				if err != nil {
+					var zeroVal *model.BulkUpdateInvoiceLinesPayload
+					return zeroVal, err
+				}
+				if ec.Directives.RequiresRole == nil {
+					var zeroVal *model.BulkUpdateInvoiceLinesPayload
+					return zeroVal, errors.New("directive requiresRole is not implemented")
+				}
+				return ec.Directives.RequiresRole(ctx, nil, directive0, role)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *model.BulkUpdateInvoiceLinesPayload) graphql.Marshaler {
+			return marshalOBulkUpdateInvoiceLinesPayload2ᚖcrosswalkᚋgraphᚋmodelᚐBulkUpdateInvoiceLinesPayload(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Mutation_bulkUpdateInvoiceLines(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_BulkUpdateInvoiceLinesPayload(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Mutation_bulkUpdateInvoiceLines_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func _Mutation_syncOrganizations(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -9541,6 +12894,68 @@ func fieldContext_Mutation_loadOffers(ctx context.Context, ec *executionContext,
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = field_Mutation_loadOffers_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _Mutation_loadInvoiceLines(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Mutation_loadInvoiceLines(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().LoadInvoiceLines(ctx, fc.Args["input"].(model.LoadInvoiceLinesInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				role, err := unmarshalNRole2crosswalkᚋgraphᚋmodelᚐRole(ctx, ec, "OPERATOR")
+				if err != nil {
+					var zeroVal *model.JobPayload
+					return zeroVal, err
+				}
+				if ec.Directives.RequiresRole == nil {
+					var zeroVal *model.JobPayload
+					return zeroVal, errors.New("directive requiresRole is not implemented")
+				}
+				return ec.Directives.RequiresRole(ctx, nil, directive0, role)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *model.JobPayload) graphql.Marshaler {
+			return marshalOJobPayload2ᚖcrosswalkᚋgraphᚋmodelᚐJobPayload(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Mutation_loadInvoiceLines(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_JobPayload(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Mutation_loadInvoiceLines_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -10664,6 +14079,50 @@ func fieldContext_Organization_mappedBy(_ context.Context, ec *executionContext,
 	return graphql.NewScalarFieldContext("Organization", field, false, false, "String")
 }
 
+func _Organization_invoiceLines(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Organization) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Organization_invoiceLines(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Organization().InvoiceLines(ctx, obj, fc.Args["period"].(*civil.YearMonth), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["filter"].(*model.InvoiceLineFilter))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.InvoiceLineConnection) graphql.Marshaler {
+			return marshalNInvoiceLineConnection2ᚖcrosswalkᚋgraphᚋmodelᚐInvoiceLineConnection(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Organization_invoiceLines(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Organization",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_InvoiceLineConnection(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Organization_invoiceLines_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func _Organization_contracts(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Organization) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -11302,6 +14761,98 @@ func _PageRange_to(ctx context.Context, ec *executionContext, field graphql.Coll
 }
 func fieldContext_PageRange_to(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PageRange", field, false, false, "Int")
+}
+
+func _PlatformSubscription_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PlatformSubscription) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PlatformSubscription_id(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNID2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PlatformSubscription_id(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PlatformSubscription", field, false, false, "ID")
+}
+
+func _PlatformSubscription_name(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PlatformSubscription) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PlatformSubscription_name(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PlatformSubscription_name(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PlatformSubscription", field, false, false, "String")
+}
+
+func _PlatformSubscription_startDate(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PlatformSubscription) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PlatformSubscription_startDate(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.StartDate, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *civil.Date) graphql.Marshaler {
+			return marshalODate2ᚖcrosswalkᚋinternalᚋcivilᚐDate(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_PlatformSubscription_startDate(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PlatformSubscription", field, false, false, "Date")
+}
+
+func _PlatformSubscription_endDate(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PlatformSubscription) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PlatformSubscription_endDate(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EndDate, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *civil.Date) graphql.Marshaler {
+			return marshalODate2ᚖcrosswalkᚋinternalᚋcivilᚐDate(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_PlatformSubscription_endDate(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PlatformSubscription", field, false, false, "Date")
 }
 
 func _PsaAgreement_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaAgreement) (ret graphql.Marshaler) {
@@ -12936,6 +16487,82 @@ func fieldContext_Query_offers(ctx context.Context, ec *executionContext, field 
 	return fc, nil
 }
 
+func _Query_invoiceLines(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Query_invoiceLines(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().InvoiceLines(ctx, fc.Args["period"].(*civil.YearMonth), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string), fc.Args["offset"].(*int), fc.Args["search"].(*string), fc.Args["filter"].(*model.InvoiceLineFilter), fc.Args["orderBy"].([]*model.InvoiceLineOrder))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.InvoiceLineConnection) graphql.Marshaler {
+			return marshalOInvoiceLineConnection2ᚖcrosswalkᚋgraphᚋmodelᚐInvoiceLineConnection(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Query_invoiceLines(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_InvoiceLineConnection(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Query_invoiceLines_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _Query_invoicePeriods(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Query_invoicePeriods(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Query().InvoicePeriods(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.InvoicePeriod) graphql.Marshaler {
+			return marshalOInvoicePeriod2ᚕᚖcrosswalkᚋgraphᚋmodelᚐInvoicePeriodᚄ(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Query_invoicePeriods(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_InvoicePeriod(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
 func _Query_contracts(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -12989,7 +16616,8 @@ func _Query_mappingSummary(ctx context.Context, ec *executionContext, field grap
 			return fieldContext_Query_mappingSummary(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.Query().MappingSummary(ctx)
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().MappingSummary(ctx, fc.Args["period"].(*civil.YearMonth))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.MappingSummary) graphql.Marshaler {
@@ -12999,7 +16627,7 @@ func _Query_mappingSummary(ctx context.Context, ec *executionContext, field grap
 		false,
 	)
 }
-func fieldContext_Query_mappingSummary(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Query_mappingSummary(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Query",
 		Field:      field,
@@ -13008,6 +16636,17 @@ func fieldContext_Query_mappingSummary(_ context.Context, ec *executionContext, 
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return childFields_MappingSummary(ctx, ec, field)
 		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Query_mappingSummary_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
 	}
 	return fc, nil
 }
@@ -13892,6 +17531,84 @@ func fieldContext_Settings_setupMissing(_ context.Context, ec *executionContext,
 	return graphql.NewScalarFieldContext("Settings", field, false, false, "SetupStep")
 }
 
+func _SyncBlocker_code(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SyncBlocker) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_SyncBlocker_code(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Code, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.SyncBlockerCode) graphql.Marshaler {
+			return marshalNSyncBlockerCode2crosswalkᚋgraphᚋmodelᚐSyncBlockerCode(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_SyncBlocker_code(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SyncBlocker", field, false, false, "SyncBlockerCode")
+}
+
+func _SyncBlocker_message(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SyncBlocker) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_SyncBlocker_message(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Message, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_SyncBlocker_message(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SyncBlocker", field, false, false, "String")
+}
+
+func _SyncBlocker_subject(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SyncBlocker) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_SyncBlocker_subject(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.SyncBlocker().Subject(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Node) graphql.Marshaler {
+			return marshalONode2crosswalkᚋgraphᚋmodelᚐNode(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_SyncBlocker_subject(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SyncBlocker",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("FieldContext.Child cannot be called on type INTERFACE")
+		},
+	}
+	return fc, nil
+}
+
 func _TestConnectWiseConnectionPayload_ok(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.TestConnectWiseConnectionPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -14175,6 +17892,70 @@ func _UnmapOrganizationPayload_userErrors(ctx context.Context, ec *executionCont
 func fieldContext_UnmapOrganizationPayload_userErrors(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "UnmapOrganizationPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_UserError(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _UpdateInvoiceLinePayload_invoiceLine(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.UpdateInvoiceLinePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_UpdateInvoiceLinePayload_invoiceLine(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.InvoiceLine, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.InvoiceLine) graphql.Marshaler {
+			return marshalOInvoiceLine2ᚖcrosswalkᚋgraphᚋmodelᚐInvoiceLine(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_UpdateInvoiceLinePayload_invoiceLine(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UpdateInvoiceLinePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_InvoiceLine(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _UpdateInvoiceLinePayload_userErrors(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.UpdateInvoiceLinePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_UpdateInvoiceLinePayload_userErrors(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.UserError) graphql.Marshaler {
+			return marshalNUserError2ᚕᚖcrosswalkᚋgraphᚋmodelᚐUserErrorᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_UpdateInvoiceLinePayload_userErrors(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UpdateInvoiceLinePayload",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
@@ -15564,6 +19345,76 @@ func UnmarshalAutomatedDailySyncInput(ctx context.Context, raw any) (model.Autom
 	return out, err
 }
 
+func unmarshalInputBulkUpdateInvoiceLinesInput(ctx context.Context, ec *executionContext, obj any) (model.BulkUpdateInvoiceLinesInput, error) {
+	var it model.BulkUpdateInvoiceLinesInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"ids", "matching", "psaAgreementId", "chargeStartDate", "chargeEndDate"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "ids":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ids"))
+			data, err := unmarshalOID2ᚕstringᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Ids = graphql.OmittableOf(data)
+		case "matching":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("matching"))
+			data, err := unmarshalOInvoiceLineSelection2ᚖcrosswalkᚋgraphᚋmodelᚐInvoiceLineSelection(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Matching = graphql.OmittableOf(data)
+		case "psaAgreementId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("psaAgreementId"))
+			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.PsaAgreementID = graphql.OmittableOf(data)
+		case "chargeStartDate":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("chargeStartDate"))
+			data, err := unmarshalODate2ᚖcrosswalkᚋinternalᚋcivilᚐDate(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ChargeStartDate = graphql.OmittableOf(data)
+		case "chargeEndDate":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("chargeEndDate"))
+			data, err := unmarshalODate2ᚖcrosswalkᚋinternalᚋcivilᚐDate(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ChargeEndDate = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalBulkUpdateInvoiceLinesInput unmarshals raw into the BulkUpdateInvoiceLinesInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalBulkUpdateInvoiceLinesInput(ctx context.Context, raw any) (model.BulkUpdateInvoiceLinesInput, error) {
+	var out model.BulkUpdateInvoiceLinesInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "BulkUpdateInvoiceLinesInput", raw, &out)
+	return out, err
+}
+
 func unmarshalInputChargeDateRuleInput(ctx context.Context, ec *executionContext, obj any) (model.ChargeDateRuleInput, error) {
 	var it model.ChargeDateRuleInput
 	if obj == nil {
@@ -15831,6 +19682,486 @@ func unmarshalInputContractOrder(ctx context.Context, ec *executionContext, obj 
 func UnmarshalContractOrder(ctx context.Context, raw any) (model.ContractOrder, error) {
 	var out model.ContractOrder
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "ContractOrder", raw, &out)
+	return out, err
+}
+
+func unmarshalInputDateFilter(ctx context.Context, ec *executionContext, obj any) (model.DateFilter, error) {
+	var it model.DateFilter
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"eq", "lt", "lte", "gt", "gte", "isNull"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "eq":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("eq"))
+			data, err := unmarshalODate2ᚖcrosswalkᚋinternalᚋcivilᚐDate(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Eq = graphql.OmittableOf(data)
+		case "lt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("lt"))
+			data, err := unmarshalODate2ᚖcrosswalkᚋinternalᚋcivilᚐDate(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Lt = graphql.OmittableOf(data)
+		case "lte":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("lte"))
+			data, err := unmarshalODate2ᚖcrosswalkᚋinternalᚋcivilᚐDate(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Lte = graphql.OmittableOf(data)
+		case "gt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("gt"))
+			data, err := unmarshalODate2ᚖcrosswalkᚋinternalᚋcivilᚐDate(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Gt = graphql.OmittableOf(data)
+		case "gte":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("gte"))
+			data, err := unmarshalODate2ᚖcrosswalkᚋinternalᚋcivilᚐDate(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Gte = graphql.OmittableOf(data)
+		case "isNull":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("isNull"))
+			data, err := unmarshalOBoolean2ᚖbool(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.IsNull = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalDateFilter unmarshals raw into the DateFilter input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalDateFilter(ctx context.Context, raw any) (model.DateFilter, error) {
+	var out model.DateFilter
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "DateFilter", raw, &out)
+	return out, err
+}
+
+func unmarshalInputDecimalFilter(ctx context.Context, ec *executionContext, obj any) (model.DecimalFilter, error) {
+	var it model.DecimalFilter
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"eq", "lt", "lte", "gt", "gte"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "eq":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("eq"))
+			data, err := unmarshalODecimal2ᚖgithubᚗcomᚋshopspringᚋdecimalᚐDecimal(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Eq = graphql.OmittableOf(data)
+		case "lt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("lt"))
+			data, err := unmarshalODecimal2ᚖgithubᚗcomᚋshopspringᚋdecimalᚐDecimal(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Lt = graphql.OmittableOf(data)
+		case "lte":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("lte"))
+			data, err := unmarshalODecimal2ᚖgithubᚗcomᚋshopspringᚋdecimalᚐDecimal(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Lte = graphql.OmittableOf(data)
+		case "gt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("gt"))
+			data, err := unmarshalODecimal2ᚖgithubᚗcomᚋshopspringᚋdecimalᚐDecimal(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Gt = graphql.OmittableOf(data)
+		case "gte":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("gte"))
+			data, err := unmarshalODecimal2ᚖgithubᚗcomᚋshopspringᚋdecimalᚐDecimal(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Gte = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalDecimalFilter unmarshals raw into the DecimalFilter input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalDecimalFilter(ctx context.Context, raw any) (model.DecimalFilter, error) {
+	var out model.DecimalFilter
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "DecimalFilter", raw, &out)
+	return out, err
+}
+
+func unmarshalInputInvoiceLineFilter(ctx context.Context, ec *executionContext, obj any) (model.InvoiceLineFilter, error) {
+	var it model.InvoiceLineFilter
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"and", "or", "not", "id", "invoiceNumber", "invoiceDate", "organizationId", "contractId", "offerId", "vendor", "subscriptionName", "chargeType", "recurrence", "currency", "unitPrice", "chargeStartDate", "chargeEndDate", "mappingStatus", "syncStatus", "blocker", "isCustomInvoice"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "and":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("and"))
+			data, err := unmarshalOInvoiceLineFilter2ᚕᚖcrosswalkᚋgraphᚋmodelᚐInvoiceLineFilterᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.And = graphql.OmittableOf(data)
+		case "or":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("or"))
+			data, err := unmarshalOInvoiceLineFilter2ᚕᚖcrosswalkᚋgraphᚋmodelᚐInvoiceLineFilterᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Or = graphql.OmittableOf(data)
+		case "not":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("not"))
+			data, err := unmarshalOInvoiceLineFilter2ᚖcrosswalkᚋgraphᚋmodelᚐInvoiceLineFilter(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Not = graphql.OmittableOf(data)
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := unmarshalOID2ᚕstringᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = graphql.OmittableOf(data)
+		case "invoiceNumber":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("invoiceNumber"))
+			data, err := unmarshalOStringFilter2ᚖcrosswalkᚋgraphᚋmodelᚐStringFilter(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.InvoiceNumber = graphql.OmittableOf(data)
+		case "invoiceDate":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("invoiceDate"))
+			data, err := unmarshalODateFilter2ᚖcrosswalkᚋgraphᚋmodelᚐDateFilter(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.InvoiceDate = graphql.OmittableOf(data)
+		case "organizationId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("organizationId"))
+			data, err := unmarshalOID2ᚕstringᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.OrganizationID = graphql.OmittableOf(data)
+		case "contractId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("contractId"))
+			data, err := unmarshalOID2ᚕstringᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ContractID = graphql.OmittableOf(data)
+		case "offerId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("offerId"))
+			data, err := unmarshalOID2ᚕstringᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.OfferID = graphql.OmittableOf(data)
+		case "vendor":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("vendor"))
+			data, err := unmarshalOString2ᚕstringᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Vendor = graphql.OmittableOf(data)
+		case "subscriptionName":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("subscriptionName"))
+			data, err := unmarshalOStringFilter2ᚖcrosswalkᚋgraphᚋmodelᚐStringFilter(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.SubscriptionName = graphql.OmittableOf(data)
+		case "chargeType":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("chargeType"))
+			data, err := unmarshalOChargeType2ᚕcrosswalkᚋgraphᚋmodelᚐChargeTypeᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ChargeType = graphql.OmittableOf(data)
+		case "recurrence":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("recurrence"))
+			data, err := unmarshalORecurrence2ᚕcrosswalkᚋgraphᚋmodelᚐRecurrenceᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Recurrence = graphql.OmittableOf(data)
+		case "currency":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("currency"))
+			data, err := unmarshalOCurrencyCode2ᚕstringᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Currency = graphql.OmittableOf(data)
+		case "unitPrice":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("unitPrice"))
+			data, err := unmarshalODecimalFilter2ᚖcrosswalkᚋgraphᚋmodelᚐDecimalFilter(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.UnitPrice = graphql.OmittableOf(data)
+		case "chargeStartDate":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("chargeStartDate"))
+			data, err := unmarshalODateFilter2ᚖcrosswalkᚋgraphᚋmodelᚐDateFilter(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ChargeStartDate = graphql.OmittableOf(data)
+		case "chargeEndDate":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("chargeEndDate"))
+			data, err := unmarshalODateFilter2ᚖcrosswalkᚋgraphᚋmodelᚐDateFilter(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ChargeEndDate = graphql.OmittableOf(data)
+		case "mappingStatus":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("mappingStatus"))
+			data, err := unmarshalOMappingState2ᚕcrosswalkᚋgraphᚋmodelᚐMappingStateᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.MappingStatus = graphql.OmittableOf(data)
+		case "syncStatus":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("syncStatus"))
+			data, err := unmarshalOLineSyncStatus2ᚕcrosswalkᚋgraphᚋmodelᚐLineSyncStatusᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.SyncStatus = graphql.OmittableOf(data)
+		case "blocker":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("blocker"))
+			data, err := unmarshalOSyncBlockerCode2ᚕcrosswalkᚋgraphᚋmodelᚐSyncBlockerCodeᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Blocker = graphql.OmittableOf(data)
+		case "isCustomInvoice":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("isCustomInvoice"))
+			data, err := unmarshalOBoolean2ᚖbool(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.IsCustomInvoice = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalInvoiceLineFilter unmarshals raw into the InvoiceLineFilter input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalInvoiceLineFilter(ctx context.Context, raw any) (model.InvoiceLineFilter, error) {
+	var out model.InvoiceLineFilter
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "InvoiceLineFilter", raw, &out)
+	return out, err
+}
+
+func unmarshalInputInvoiceLineOrder(ctx context.Context, ec *executionContext, obj any) (model.InvoiceLineOrder, error) {
+	var it model.InvoiceLineOrder
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["direction"]; !present {
+		asMap["direction"] = "ASC"
+	}
+
+	fieldsInOrder := [...]string{"field", "direction"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "field":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("field"))
+			data, err := unmarshalNInvoiceLineOrderField2crosswalkᚋgraphᚋmodelᚐInvoiceLineOrderField(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Field = data
+		case "direction":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("direction"))
+			data, err := unmarshalNSortDirection2crosswalkᚋgraphᚋmodelᚐSortDirection(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Direction = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalInvoiceLineOrder unmarshals raw into the InvoiceLineOrder input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalInvoiceLineOrder(ctx context.Context, raw any) (model.InvoiceLineOrder, error) {
+	var out model.InvoiceLineOrder
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "InvoiceLineOrder", raw, &out)
+	return out, err
+}
+
+func unmarshalInputInvoiceLineSelection(ctx context.Context, ec *executionContext, obj any) (model.InvoiceLineSelection, error) {
+	var it model.InvoiceLineSelection
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"period", "search", "filter"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "period":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("period"))
+			data, err := unmarshalNYearMonth2crosswalkᚋinternalᚋcivilᚐYearMonth(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Period = data
+		case "search":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("search"))
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Search = graphql.OmittableOf(data)
+		case "filter":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("filter"))
+			data, err := unmarshalOInvoiceLineFilter2ᚖcrosswalkᚋgraphᚋmodelᚐInvoiceLineFilter(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Filter = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalInvoiceLineSelection unmarshals raw into the InvoiceLineSelection input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalInvoiceLineSelection(ctx context.Context, raw any) (model.InvoiceLineSelection, error) {
+	var out model.InvoiceLineSelection
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "InvoiceLineSelection", raw, &out)
+	return out, err
+}
+
+func unmarshalInputLoadInvoiceLinesInput(ctx context.Context, ec *executionContext, obj any) (model.LoadInvoiceLinesInput, error) {
+	var it model.LoadInvoiceLinesInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"periods"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "periods":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("periods"))
+			data, err := unmarshalNLoadPeriod2ᚕcrosswalkᚋgraphᚋmodelᚐLoadPeriodᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Periods = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalLoadInvoiceLinesInput unmarshals raw into the LoadInvoiceLinesInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalLoadInvoiceLinesInput(ctx context.Context, raw any) (model.LoadInvoiceLinesInput, error) {
+	var out model.LoadInvoiceLinesInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "LoadInvoiceLinesInput", raw, &out)
 	return out, err
 }
 
@@ -16885,6 +21216,76 @@ func UnmarshalUnmapOrganizationInput(ctx context.Context, raw any) (model.UnmapO
 	return out, err
 }
 
+func unmarshalInputUpdateInvoiceLineInput(ctx context.Context, ec *executionContext, obj any) (model.UpdateInvoiceLineInput, error) {
+	var it model.UpdateInvoiceLineInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"invoiceLineId", "psaAgreementId", "chargeStartDate", "chargeEndDate", "expectedRevision"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "invoiceLineId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("invoiceLineId"))
+			data, err := unmarshalNID2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.InvoiceLineID = data
+		case "psaAgreementId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("psaAgreementId"))
+			data, err := unmarshalOID2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.PsaAgreementID = graphql.OmittableOf(data)
+		case "chargeStartDate":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("chargeStartDate"))
+			data, err := unmarshalODate2ᚖcrosswalkᚋinternalᚋcivilᚐDate(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ChargeStartDate = graphql.OmittableOf(data)
+		case "chargeEndDate":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("chargeEndDate"))
+			data, err := unmarshalODate2ᚖcrosswalkᚋinternalᚋcivilᚐDate(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ChargeEndDate = graphql.OmittableOf(data)
+		case "expectedRevision":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedRevision"))
+			data, err := unmarshalOInt2ᚖint(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExpectedRevision = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalUpdateInvoiceLineInput unmarshals raw into the UpdateInvoiceLineInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalUpdateInvoiceLineInput(ctx context.Context, raw any) (model.UpdateInvoiceLineInput, error) {
+	var out model.UpdateInvoiceLineInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "UpdateInvoiceLineInput", raw, &out)
+	return out, err
+}
+
 func unmarshalInputUpdateSettingsInput(ctx context.Context, ec *executionContext, obj any) (model.UpdateSettingsInput, error) {
 	var it model.UpdateSettingsInput
 	if obj == nil {
@@ -17012,6 +21413,13 @@ func _Node(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj 
 			return graphql.Null
 		}
 		return _Job(ctx, ec, sel, obj)
+	case model.InvoiceLine:
+		return _InvoiceLine(ctx, ec, sel, &obj)
+	case *model.InvoiceLine:
+		if obj == nil {
+			return graphql.Null
+		}
+		return _InvoiceLine(ctx, ec, sel, obj)
 	case model.Contract:
 		return _Contract(ctx, ec, sel, &obj)
 	case *model.Contract:
@@ -17094,6 +21502,97 @@ func _BestPractice(ctx context.Context, ec *executionContext, sel ast.SelectionS
 		case "text":
 			out.Values[i] = _BestPractice_text(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var bulkUpdateInvoiceLinesPayloadImplementors = []string{"BulkUpdateInvoiceLinesPayload"}
+
+func _BulkUpdateInvoiceLinesPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.BulkUpdateInvoiceLinesPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, bulkUpdateInvoiceLinesPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("BulkUpdateInvoiceLinesPayload")
+		case "updated":
+			out.Values[i] = _BulkUpdateInvoiceLinesPayload_updated(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "skipped":
+			out.Values[i] = _BulkUpdateInvoiceLinesPayload_skipped(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "failed":
+			out.Values[i] = _BulkUpdateInvoiceLinesPayload_failed(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = _BulkUpdateInvoiceLinesPayload_userErrors(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var chargeDateImplementors = []string{"ChargeDate"}
+
+func _ChargeDate(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.ChargeDate) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, chargeDateImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ChargeDate")
+		case "value":
+			out.Values[i] = _ChargeDate_value(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "origin":
+			out.Values[i] = _ChargeDate_origin(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "invoiced":
+			out.Values[i] = _ChargeDate_invoiced(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		default:
@@ -17546,6 +22045,426 @@ func _FacetValue(ctx context.Context, ec *executionContext, sel ast.SelectionSet
 	return out
 }
 
+var invoiceLineImplementors = []string{"InvoiceLine", "Node"}
+
+func _InvoiceLine(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.InvoiceLine) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, invoiceLineImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("InvoiceLine")
+		case "id":
+			out.Values[i] = _InvoiceLine_id(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "platformId":
+			out.Values[i] = _InvoiceLine_platformId(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "invoiceNumber":
+			out.Values[i] = _InvoiceLine_invoiceNumber(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "invoiceDate":
+			out.Values[i] = _InvoiceLine_invoiceDate(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "invoiceStatus":
+			out.Values[i] = _InvoiceLine_invoiceStatus(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "period":
+			out.Values[i] = _InvoiceLine_period(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "organization":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _InvoiceLine_organization(ctx, ec, field, obj)
+				})
+		case "contract":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _InvoiceLine_contract(ctx, ec, field, obj)
+				})
+		case "offer":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _InvoiceLine_offer(ctx, ec, field, obj)
+				})
+		case "subscription":
+			out.Values[i] = _InvoiceLine_subscription(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "description":
+			out.Values[i] = _InvoiceLine_description(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "chargeType":
+			out.Values[i] = _InvoiceLine_chargeType(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "chargeTypeText":
+			out.Values[i] = _InvoiceLine_chargeTypeText(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "recurrence":
+			out.Values[i] = _InvoiceLine_recurrence(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "quantity":
+			out.Values[i] = _InvoiceLine_quantity(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "unitPrice":
+			out.Values[i] = _InvoiceLine_unitPrice(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "unitCost":
+			out.Values[i] = _InvoiceLine_unitCost(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "amount":
+			out.Values[i] = _InvoiceLine_amount(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "chargeStartDate":
+			out.Values[i] = _InvoiceLine_chargeStartDate(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "chargeEndDate":
+			out.Values[i] = _InvoiceLine_chargeEndDate(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "isCustomInvoice":
+			out.Values[i] = _InvoiceLine_isCustomInvoice(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "psaCompany":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _InvoiceLine_psaCompany(ctx, ec, field, obj)
+				})
+		case "psaAgreement":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _InvoiceLine_psaAgreement(ctx, ec, field, obj)
+				})
+		case "psaAgreementOrigin":
+			out.Values[i] = _InvoiceLine_psaAgreementOrigin(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "psaProduct":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _InvoiceLine_psaProduct(ctx, ec, field, obj)
+				})
+		case "mappingStatus":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _InvoiceLine_mappingStatus(ctx, ec, field, obj)
+				})
+		case "syncStatus":
+			out.Values[i] = _InvoiceLine_syncStatus(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "syncBlockers":
+			out.Values[i] = _InvoiceLine_syncBlockers(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "revision":
+			out.Values[i] = _InvoiceLine_revision(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var invoiceLineConnectionImplementors = []string{"InvoiceLineConnection"}
+
+func _InvoiceLineConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.InvoiceLineConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, invoiceLineConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("InvoiceLineConnection")
+		case "edges":
+			out.Values[i] = _InvoiceLineConnection_edges(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "nodes":
+			out.Values[i] = _InvoiceLineConnection_nodes(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = _InvoiceLineConnection_pageInfo(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totalCount":
+			out.Values[i] = _InvoiceLineConnection_totalCount(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "range":
+			out.Values[i] = _InvoiceLineConnection_range(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "facets":
+			out.Values[i] = _InvoiceLineConnection_facets(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "amounts":
+			out.Values[i] = _InvoiceLineConnection_amounts(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var invoiceLineEdgeImplementors = []string{"InvoiceLineEdge"}
+
+func _InvoiceLineEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.InvoiceLineEdge) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, invoiceLineEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("InvoiceLineEdge")
+		case "cursor":
+			out.Values[i] = _InvoiceLineEdge_cursor(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = _InvoiceLineEdge_node(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var invoiceLineFacetsImplementors = []string{"InvoiceLineFacets"}
+
+func _InvoiceLineFacets(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.InvoiceLineFacets) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, invoiceLineFacetsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("InvoiceLineFacets")
+		case "syncStatus":
+			out.Values[i] = _InvoiceLineFacets_syncStatus(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "chargeType":
+			out.Values[i] = _InvoiceLineFacets_chargeType(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "vendor":
+			out.Values[i] = _InvoiceLineFacets_vendor(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "currency":
+			out.Values[i] = _InvoiceLineFacets_currency(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "mappingStatus":
+			out.Values[i] = _InvoiceLineFacets_mappingStatus(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var invoiceLineTotalsImplementors = []string{"InvoiceLineTotals"}
+
+func _InvoiceLineTotals(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.InvoiceLineTotals) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, invoiceLineTotalsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("InvoiceLineTotals")
+		case "total":
+			out.Values[i] = _InvoiceLineTotals_total(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "byStatus":
+			out.Values[i] = _InvoiceLineTotals_byStatus(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "amounts":
+			out.Values[i] = _InvoiceLineTotals_amounts(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var invoicePeriodImplementors = []string{"InvoicePeriod"}
+
+func _InvoicePeriod(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.InvoicePeriod) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, invoicePeriodImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("InvoicePeriod")
+		case "period":
+			out.Values[i] = _InvoicePeriod_period(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "lineCount":
+			out.Values[i] = _InvoicePeriod_lineCount(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "loadedAt":
+			out.Values[i] = _InvoicePeriod_loadedAt(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var jobImplementors = []string{"Job", "Node"}
 
 func _Job(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.Job) graphql.Marshaler {
@@ -17774,6 +22693,49 @@ func _JobPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet
 			}
 		case "userErrors":
 			out.Values[i] = _JobPayload_userErrors(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var lineStatusTotalImplementors = []string{"LineStatusTotal"}
+
+func _LineStatusTotal(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.LineStatusTotal) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, lineStatusTotalImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("LineStatusTotal")
+		case "status":
+			out.Values[i] = _LineStatusTotal_status(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "count":
+			out.Values[i] = _LineStatusTotal_count(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "amounts":
+			out.Values[i] = _LineStatusTotal_amounts(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -18224,6 +23186,11 @@ func _MappingSummary(ctx context.Context, ec *executionContext, sel ast.Selectio
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "invoiceLines":
+			out.Values[i] = _MappingSummary_invoiceLines(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "asOf":
 			out.Values[i] = _MappingSummary_asOf(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -18269,6 +23236,44 @@ func _MappingTotals(ctx context.Context, ec *executionContext, sel ast.Selection
 			}
 		case "unmapped":
 			out.Values[i] = _MappingTotals_unmapped(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var moneyImplementors = []string{"Money"}
+
+func _Money(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.Money) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, moneyImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Money")
+		case "amount":
+			out.Values[i] = _Money_amount(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "currency":
+			out.Values[i] = _Money_currency(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -18371,6 +23376,20 @@ func _Mutation(ctx context.Context, ec *executionContext, sel ast.SelectionSet) 
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
+		case "updateInvoiceLine":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return _Mutation_updateInvoiceLine(ctx, ec, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "bulkUpdateInvoiceLines":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return _Mutation_bulkUpdateInvoiceLines(ctx, ec, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
 		case "syncOrganizations":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return _Mutation_syncOrganizations(ctx, ec, field)
@@ -18381,6 +23400,13 @@ func _Mutation(ctx context.Context, ec *executionContext, sel ast.SelectionSet) 
 		case "loadOffers":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return _Mutation_loadOffers(ctx, ec, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "loadInvoiceLines":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return _Mutation_loadInvoiceLines(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
@@ -18729,6 +23755,12 @@ func _Organization(ctx context.Context, ec *executionContext, sel ast.SelectionS
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "invoiceLines":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Organization_invoiceLines(ctx, ec, field, obj)
+				})
 		case "contracts":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, true,
@@ -19011,6 +24043,54 @@ func _PageRange(ctx context.Context, ec *executionContext, sel ast.SelectionSet,
 		case "to":
 			out.Values[i] = _PageRange_to(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var platformSubscriptionImplementors = []string{"PlatformSubscription"}
+
+func _PlatformSubscription(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.PlatformSubscription) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, platformSubscriptionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PlatformSubscription")
+		case "id":
+			out.Values[i] = _PlatformSubscription_id(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "name":
+			out.Values[i] = _PlatformSubscription_name(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "startDate":
+			out.Values[i] = _PlatformSubscription_startDate(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "endDate":
+			out.Values[i] = _PlatformSubscription_endDate(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		default:
@@ -19637,6 +24717,18 @@ func _Query(ctx context.Context, ec *executionContext, sel ast.SelectionSet) gra
 				func(ctx context.Context) graphql.Marshaler {
 					return _Query_offers(ctx, ec, field)
 				})
+		case "invoiceLines":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Query_invoiceLines(ctx, ec, field)
+				})
+		case "invoicePeriods":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _Query_invoicePeriods(ctx, ec, field)
+				})
 		case "contracts":
 			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
 				true, false,
@@ -19923,6 +25015,50 @@ func _Settings(ctx context.Context, ec *executionContext, sel ast.SelectionSet, 
 	return out
 }
 
+var syncBlockerImplementors = []string{"SyncBlocker"}
+
+func _SyncBlocker(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.SyncBlocker) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, syncBlockerImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SyncBlocker")
+		case "code":
+			out.Values[i] = _SyncBlocker_code(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "message":
+			out.Values[i] = _SyncBlocker_message(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "subject":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _SyncBlocker_subject(ctx, ec, field, obj)
+				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var testConnectWiseConnectionPayloadImplementors = []string{"TestConnectWiseConnectionPayload"}
 
 func _TestConnectWiseConnectionPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.TestConnectWiseConnectionPayload) graphql.Marshaler {
@@ -20065,6 +25201,44 @@ func _UnmapOrganizationPayload(ctx context.Context, ec *executionContext, sel as
 			}
 		case "userErrors":
 			out.Values[i] = _UnmapOrganizationPayload_userErrors(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var updateInvoiceLinePayloadImplementors = []string{"UpdateInvoiceLinePayload"}
+
+func _UpdateInvoiceLinePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.UpdateInvoiceLinePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, updateInvoiceLinePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("UpdateInvoiceLinePayload")
+		case "invoiceLine":
+			out.Values[i] = _UpdateInvoiceLinePayload_invoiceLine(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = _UpdateInvoiceLinePayload_userErrors(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -20609,6 +25783,16 @@ func ___Type(ctx context.Context, ec *executionContext, sel ast.SelectionSet, ob
 
 // region    ***************************** type.gotpl *****************************
 
+func unmarshalNAgreementOrigin2crosswalkᚋgraphᚋmodelᚐAgreementOrigin(ctx context.Context, ec *executionContext, v any) (model.AgreementOrigin, error) {
+	var res model.AgreementOrigin
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNAgreementOrigin2crosswalkᚋgraphᚋmodelᚐAgreementOrigin(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v model.AgreementOrigin) graphql.Marshaler {
+	return v
+}
+
 func marshalNAutomatedDailySync2ᚖcrosswalkᚋgraphᚋmodelᚐAutomatedDailySync(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.AutomatedDailySync) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "AutomatedDailySync!")
@@ -20655,6 +25839,29 @@ func marshalNBoolean2bool(ctx context.Context, ec *executionContext, sel ast.Sel
 	return res
 }
 
+func unmarshalNBulkUpdateInvoiceLinesInput2crosswalkᚋgraphᚋmodelᚐBulkUpdateInvoiceLinesInput(ctx context.Context, ec *executionContext, v any) (model.BulkUpdateInvoiceLinesInput, error) {
+	res, err := unmarshalInputBulkUpdateInvoiceLinesInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNChargeDate2ᚖcrosswalkᚋgraphᚋmodelᚐChargeDate(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.ChargeDate) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ChargeDate!")
+		return graphql.Null
+	}
+	return _ChargeDate(ctx, ec, sel, v)
+}
+
+func unmarshalNChargeDateOrigin2crosswalkᚋgraphᚋmodelᚐChargeDateOrigin(ctx context.Context, ec *executionContext, v any) (model.ChargeDateOrigin, error) {
+	var res model.ChargeDateOrigin
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNChargeDateOrigin2crosswalkᚋgraphᚋmodelᚐChargeDateOrigin(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v model.ChargeDateOrigin) graphql.Marshaler {
+	return v
+}
+
 func marshalNChargeDateRule2ᚖcrosswalkᚋgraphᚋmodelᚐChargeDateRule(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.ChargeDateRule) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "ChargeDateRule!")
@@ -20670,6 +25877,16 @@ func unmarshalNChargeDateRuleKind2crosswalkᚋgraphᚋmodelᚐChargeDateRuleKind
 }
 
 func marshalNChargeDateRuleKind2crosswalkᚋgraphᚋmodelᚐChargeDateRuleKind(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v model.ChargeDateRuleKind) graphql.Marshaler {
+	return v
+}
+
+func unmarshalNChargeType2crosswalkᚋgraphᚋmodelᚐChargeType(ctx context.Context, ec *executionContext, v any) (model.ChargeType, error) {
+	var res model.ChargeType
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNChargeType2crosswalkᚋgraphᚋmodelᚐChargeType(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v model.ChargeType) graphql.Marshaler {
 	return v
 }
 
@@ -20794,6 +26011,20 @@ func marshalNCurrencyCode2string(ctx context.Context, ec *executionContext, sel 
 	return res
 }
 
+func unmarshalNDate2crosswalkᚋinternalᚋcivilᚐDate(ctx context.Context, ec *executionContext, v any) (civil.Date, error) {
+	res, err := scalar.UnmarshalDate(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNDate2crosswalkᚋinternalᚋcivilᚐDate(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v civil.Date) graphql.Marshaler {
+	_ = sel
+	res := scalar.MarshalDate(v)
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "Date!")
+	}
+	return res
+}
+
 func unmarshalNDateTime2timeᚐTime(ctx context.Context, ec *executionContext, v any) (time.Time, error) {
 	res, err := scalar.UnmarshalDateTime(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -20804,6 +26035,20 @@ func marshalNDateTime2timeᚐTime(ctx context.Context, ec *executionContext, sel
 	res := scalar.MarshalDateTime(v)
 	if res == graphql.Null {
 		graphql.AddInvalidNullFromMarshaler(ctx, "DateTime!")
+	}
+	return res
+}
+
+func unmarshalNDecimal2githubᚗcomᚋshopspringᚋdecimalᚐDecimal(ctx context.Context, ec *executionContext, v any) (decimal.Decimal, error) {
+	res, err := scalar.UnmarshalDecimal(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNDecimal2githubᚗcomᚋshopspringᚋdecimalᚐDecimal(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v decimal.Decimal) graphql.Marshaler {
+	_ = sel
+	res := scalar.MarshalDecimal(v)
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "Decimal!")
 	}
 	return res
 }
@@ -20913,6 +26158,116 @@ func marshalNInt2int(ctx context.Context, ec *executionContext, sel ast.Selectio
 	return res
 }
 
+func marshalNInvoiceLine2ᚕᚖcrosswalkᚋgraphᚋmodelᚐInvoiceLineᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*model.InvoiceLine) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNInvoiceLine2ᚖcrosswalkᚋgraphᚋmodelᚐInvoiceLine(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func marshalNInvoiceLine2ᚖcrosswalkᚋgraphᚋmodelᚐInvoiceLine(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.InvoiceLine) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "InvoiceLine!")
+		return graphql.Null
+	}
+	return _InvoiceLine(ctx, ec, sel, v)
+}
+
+func marshalNInvoiceLineConnection2ᚖcrosswalkᚋgraphᚋmodelᚐInvoiceLineConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.InvoiceLineConnection) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "InvoiceLineConnection!")
+		return graphql.Null
+	}
+	return _InvoiceLineConnection(ctx, ec, sel, v)
+}
+
+func marshalNInvoiceLineEdge2ᚕᚖcrosswalkᚋgraphᚋmodelᚐInvoiceLineEdgeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*model.InvoiceLineEdge) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNInvoiceLineEdge2ᚖcrosswalkᚋgraphᚋmodelᚐInvoiceLineEdge(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func marshalNInvoiceLineEdge2ᚖcrosswalkᚋgraphᚋmodelᚐInvoiceLineEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.InvoiceLineEdge) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "InvoiceLineEdge!")
+		return graphql.Null
+	}
+	return _InvoiceLineEdge(ctx, ec, sel, v)
+}
+
+func marshalNInvoiceLineFacets2ᚖcrosswalkᚋgraphᚋmodelᚐInvoiceLineFacets(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.InvoiceLineFacets) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "InvoiceLineFacets!")
+		return graphql.Null
+	}
+	return _InvoiceLineFacets(ctx, ec, sel, v)
+}
+
+func unmarshalNInvoiceLineFilter2ᚖcrosswalkᚋgraphᚋmodelᚐInvoiceLineFilter(ctx context.Context, ec *executionContext, v any) (*model.InvoiceLineFilter, error) {
+	res, err := unmarshalInputInvoiceLineFilter(ctx, ec, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func unmarshalNInvoiceLineOrder2ᚖcrosswalkᚋgraphᚋmodelᚐInvoiceLineOrder(ctx context.Context, ec *executionContext, v any) (*model.InvoiceLineOrder, error) {
+	res, err := unmarshalInputInvoiceLineOrder(ctx, ec, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func unmarshalNInvoiceLineOrderField2crosswalkᚋgraphᚋmodelᚐInvoiceLineOrderField(ctx context.Context, ec *executionContext, v any) (model.InvoiceLineOrderField, error) {
+	var res model.InvoiceLineOrderField
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNInvoiceLineOrderField2crosswalkᚋgraphᚋmodelᚐInvoiceLineOrderField(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v model.InvoiceLineOrderField) graphql.Marshaler {
+	return v
+}
+
+func marshalNInvoiceLineTotals2ᚖcrosswalkᚋgraphᚋmodelᚐInvoiceLineTotals(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.InvoiceLineTotals) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "InvoiceLineTotals!")
+		return graphql.Null
+	}
+	return _InvoiceLineTotals(ctx, ec, sel, v)
+}
+
+func marshalNInvoicePeriod2ᚖcrosswalkᚋgraphᚋmodelᚐInvoicePeriod(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.InvoicePeriod) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "InvoicePeriod!")
+		return graphql.Null
+	}
+	return _InvoicePeriod(ctx, ec, sel, v)
+}
+
+func unmarshalNInvoiceStatus2crosswalkᚋgraphᚋmodelᚐInvoiceStatus(ctx context.Context, ec *executionContext, v any) (model.InvoiceStatus, error) {
+	var res model.InvoiceStatus
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNInvoiceStatus2crosswalkᚋgraphᚋmodelᚐInvoiceStatus(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v model.InvoiceStatus) graphql.Marshaler {
+	return v
+}
+
 func marshalNJob2ᚕᚖcrosswalkᚋgraphᚋmodelᚐJobᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*model.Job) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -20981,9 +26336,88 @@ func marshalNJobState2crosswalkᚋgraphᚋmodelᚐJobState(ctx context.Context, 
 	return v
 }
 
+func marshalNLineStatusTotal2ᚕᚖcrosswalkᚋgraphᚋmodelᚐLineStatusTotalᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*model.LineStatusTotal) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNLineStatusTotal2ᚖcrosswalkᚋgraphᚋmodelᚐLineStatusTotal(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func marshalNLineStatusTotal2ᚖcrosswalkᚋgraphᚋmodelᚐLineStatusTotal(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.LineStatusTotal) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "LineStatusTotal!")
+		return graphql.Null
+	}
+	return _LineStatusTotal(ctx, ec, sel, v)
+}
+
+func unmarshalNLineSyncStatus2crosswalkᚋgraphᚋmodelᚐLineSyncStatus(ctx context.Context, ec *executionContext, v any) (model.LineSyncStatus, error) {
+	var res model.LineSyncStatus
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNLineSyncStatus2crosswalkᚋgraphᚋmodelᚐLineSyncStatus(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v model.LineSyncStatus) graphql.Marshaler {
+	return v
+}
+
+func unmarshalNLoadInvoiceLinesInput2crosswalkᚋgraphᚋmodelᚐLoadInvoiceLinesInput(ctx context.Context, ec *executionContext, v any) (model.LoadInvoiceLinesInput, error) {
+	res, err := unmarshalInputLoadInvoiceLinesInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func unmarshalNLoadOffersInput2crosswalkᚋgraphᚋmodelᚐLoadOffersInput(ctx context.Context, ec *executionContext, v any) (model.LoadOffersInput, error) {
 	res, err := unmarshalInputLoadOffersInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func unmarshalNLoadPeriod2crosswalkᚋgraphᚋmodelᚐLoadPeriod(ctx context.Context, ec *executionContext, v any) (model.LoadPeriod, error) {
+	var res model.LoadPeriod
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNLoadPeriod2crosswalkᚋgraphᚋmodelᚐLoadPeriod(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v model.LoadPeriod) graphql.Marshaler {
+	return v
+}
+
+func unmarshalNLoadPeriod2ᚕcrosswalkᚋgraphᚋmodelᚐLoadPeriodᚄ(ctx context.Context, ec *executionContext, v any) ([]model.LoadPeriod, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]model.LoadPeriod, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = unmarshalNLoadPeriod2crosswalkᚋgraphᚋmodelᚐLoadPeriod(ctx, ec, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func marshalNLoadPeriod2ᚕcrosswalkᚋgraphᚋmodelᚐLoadPeriodᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []model.LoadPeriod) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNLoadPeriod2crosswalkᚋgraphᚋmodelᚐLoadPeriod(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func marshalNLogEntry2ᚕᚖcrosswalkᚋgraphᚋmodelᚐLogEntryᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*model.LogEntry) graphql.Marshaler {
@@ -21141,6 +26575,30 @@ func marshalNMappingTotals2ᚖcrosswalkᚋgraphᚋmodelᚐMappingTotals(ctx cont
 		return graphql.Null
 	}
 	return _MappingTotals(ctx, ec, sel, v)
+}
+
+func marshalNMoney2ᚕᚖcrosswalkᚋgraphᚋmodelᚐMoneyᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*model.Money) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNMoney2ᚖcrosswalkᚋgraphᚋmodelᚐMoney(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func marshalNMoney2ᚖcrosswalkᚋgraphᚋmodelᚐMoney(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.Money) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "Money!")
+		return graphql.Null
+	}
+	return _Money(ctx, ec, sel, v)
 }
 
 func marshalNNode2ᚕcrosswalkᚋgraphᚋmodelᚐNode(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []model.Node) graphql.Marshaler {
@@ -21509,6 +26967,16 @@ func marshalNPsaProductEdge2ᚖcrosswalkᚋgraphᚋmodelᚐPsaProductEdge(ctx co
 	return _PsaProductEdge(ctx, ec, sel, v)
 }
 
+func unmarshalNRecurrence2crosswalkᚋgraphᚋmodelᚐRecurrence(ctx context.Context, ec *executionContext, v any) (model.Recurrence, error) {
+	var res model.Recurrence
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNRecurrence2crosswalkᚋgraphᚋmodelᚐRecurrence(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v model.Recurrence) graphql.Marshaler {
+	return v
+}
+
 func unmarshalNRole2crosswalkᚋgraphᚋmodelᚐRole(ctx context.Context, ec *executionContext, v any) (model.Role, error) {
 	var res model.Role
 	err := res.UnmarshalGQL(v)
@@ -21596,6 +27064,30 @@ func marshalNString2string(ctx context.Context, ec *executionContext, sel ast.Se
 	return res
 }
 
+func marshalNSyncBlocker2ᚕᚖcrosswalkᚋgraphᚋmodelᚐSyncBlockerᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*model.SyncBlocker) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNSyncBlocker2ᚖcrosswalkᚋgraphᚋmodelᚐSyncBlocker(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func marshalNSyncBlocker2ᚖcrosswalkᚋgraphᚋmodelᚐSyncBlocker(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.SyncBlocker) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "SyncBlocker!")
+		return graphql.Null
+	}
+	return _SyncBlocker(ctx, ec, sel, v)
+}
+
 func unmarshalNSyncBlockerCode2crosswalkᚋgraphᚋmodelᚐSyncBlockerCode(ctx context.Context, ec *executionContext, v any) (model.SyncBlockerCode, error) {
 	var res model.SyncBlockerCode
 	err := res.UnmarshalGQL(v)
@@ -21618,6 +27110,11 @@ func unmarshalNUnmapOfferInput2crosswalkᚋgraphᚋmodelᚐUnmapOfferInput(ctx c
 
 func unmarshalNUnmapOrganizationInput2crosswalkᚋgraphᚋmodelᚐUnmapOrganizationInput(ctx context.Context, ec *executionContext, v any) (model.UnmapOrganizationInput, error) {
 	res, err := unmarshalInputUnmapOrganizationInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func unmarshalNUpdateInvoiceLineInput2crosswalkᚋgraphᚋmodelᚐUpdateInvoiceLineInput(ctx context.Context, ec *executionContext, v any) (model.UpdateInvoiceLineInput, error) {
+	res, err := unmarshalInputUpdateInvoiceLineInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
@@ -21674,6 +27171,20 @@ func marshalNViewer2ᚖcrosswalkᚋgraphᚋmodelᚐViewer(ctx context.Context, e
 		return graphql.Null
 	}
 	return _Viewer(ctx, ec, sel, v)
+}
+
+func unmarshalNYearMonth2crosswalkᚋinternalᚋcivilᚐYearMonth(ctx context.Context, ec *executionContext, v any) (civil.YearMonth, error) {
+	res, err := scalar.UnmarshalYearMonth(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNYearMonth2crosswalkᚋinternalᚋcivilᚐYearMonth(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v civil.YearMonth) graphql.Marshaler {
+	_ = sel
+	res := scalar.MarshalYearMonth(v)
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "YearMonth!")
+	}
+	return res
 }
 
 func marshalN__Directive2githubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐDirective(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v introspection.Directive) graphql.Marshaler {
@@ -21856,12 +27367,55 @@ func marshalOBoolean2ᚖbool(ctx context.Context, ec *executionContext, sel ast.
 	return res
 }
 
+func marshalOBulkUpdateInvoiceLinesPayload2ᚖcrosswalkᚋgraphᚋmodelᚐBulkUpdateInvoiceLinesPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.BulkUpdateInvoiceLinesPayload) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return _BulkUpdateInvoiceLinesPayload(ctx, ec, sel, v)
+}
+
 func unmarshalOChargeDateRuleInput2ᚖcrosswalkᚋgraphᚋmodelᚐChargeDateRuleInput(ctx context.Context, ec *executionContext, v any) (*model.ChargeDateRuleInput, error) {
 	if v == nil {
 		return nil, nil
 	}
 	res, err := unmarshalInputChargeDateRuleInput(ctx, ec, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func unmarshalOChargeType2ᚕcrosswalkᚋgraphᚋmodelᚐChargeTypeᚄ(ctx context.Context, ec *executionContext, v any) ([]model.ChargeType, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]model.ChargeType, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = unmarshalNChargeType2crosswalkᚋgraphᚋmodelᚐChargeType(ctx, ec, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func marshalOChargeType2ᚕcrosswalkᚋgraphᚋmodelᚐChargeTypeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []model.ChargeType) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNChargeType2crosswalkᚋgraphᚋmodelᚐChargeType(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func marshalOContract2ᚖcrosswalkᚋgraphᚋmodelᚐContract(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.Contract) graphql.Marshaler {
@@ -21991,6 +27545,14 @@ func marshalODate2ᚖcrosswalkᚋinternalᚋcivilᚐDate(ctx context.Context, ec
 	return res
 }
 
+func unmarshalODateFilter2ᚖcrosswalkᚋgraphᚋmodelᚐDateFilter(ctx context.Context, ec *executionContext, v any) (*model.DateFilter, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := unmarshalInputDateFilter(ctx, ec, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
 func unmarshalODateTime2ᚖtimeᚐTime(ctx context.Context, ec *executionContext, v any) (*time.Time, error) {
 	if v == nil {
 		return nil, nil
@@ -22025,6 +27587,14 @@ func marshalODecimal2ᚖgithubᚗcomᚋshopspringᚋdecimalᚐDecimal(ctx contex
 	_ = ctx
 	res := scalar.MarshalDecimal(*v)
 	return res
+}
+
+func unmarshalODecimalFilter2ᚖcrosswalkᚋgraphᚋmodelᚐDecimalFilter(ctx context.Context, ec *executionContext, v any) (*model.DecimalFilter, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := unmarshalInputDecimalFilter(ctx, ec, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 func unmarshalOID2ᚕstringᚄ(ctx context.Context, ec *executionContext, v any) ([]string, error) {
@@ -22133,6 +27703,89 @@ func marshalOInt2ᚖint(ctx context.Context, ec *executionContext, sel ast.Selec
 	return res
 }
 
+func marshalOInvoiceLine2ᚖcrosswalkᚋgraphᚋmodelᚐInvoiceLine(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.InvoiceLine) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return _InvoiceLine(ctx, ec, sel, v)
+}
+
+func marshalOInvoiceLineConnection2ᚖcrosswalkᚋgraphᚋmodelᚐInvoiceLineConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.InvoiceLineConnection) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return _InvoiceLineConnection(ctx, ec, sel, v)
+}
+
+func unmarshalOInvoiceLineFilter2ᚕᚖcrosswalkᚋgraphᚋmodelᚐInvoiceLineFilterᚄ(ctx context.Context, ec *executionContext, v any) ([]*model.InvoiceLineFilter, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]*model.InvoiceLineFilter, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = unmarshalNInvoiceLineFilter2ᚖcrosswalkᚋgraphᚋmodelᚐInvoiceLineFilter(ctx, ec, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func unmarshalOInvoiceLineFilter2ᚖcrosswalkᚋgraphᚋmodelᚐInvoiceLineFilter(ctx context.Context, ec *executionContext, v any) (*model.InvoiceLineFilter, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := unmarshalInputInvoiceLineFilter(ctx, ec, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func unmarshalOInvoiceLineOrder2ᚕᚖcrosswalkᚋgraphᚋmodelᚐInvoiceLineOrderᚄ(ctx context.Context, ec *executionContext, v any) ([]*model.InvoiceLineOrder, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]*model.InvoiceLineOrder, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = unmarshalNInvoiceLineOrder2ᚖcrosswalkᚋgraphᚋmodelᚐInvoiceLineOrder(ctx, ec, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func unmarshalOInvoiceLineSelection2ᚖcrosswalkᚋgraphᚋmodelᚐInvoiceLineSelection(ctx context.Context, ec *executionContext, v any) (*model.InvoiceLineSelection, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := unmarshalInputInvoiceLineSelection(ctx, ec, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalOInvoicePeriod2ᚕᚖcrosswalkᚋgraphᚋmodelᚐInvoicePeriodᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*model.InvoicePeriod) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNInvoicePeriod2ᚖcrosswalkᚋgraphᚋmodelᚐInvoicePeriod(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func marshalOJob2ᚖcrosswalkᚋgraphᚋmodelᚐJob(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.Job) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -22215,6 +27868,42 @@ func marshalOJobState2ᚕcrosswalkᚋgraphᚋmodelᚐJobStateᚄ(ctx context.Con
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalNJobState2crosswalkᚋgraphᚋmodelᚐJobState(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func unmarshalOLineSyncStatus2ᚕcrosswalkᚋgraphᚋmodelᚐLineSyncStatusᚄ(ctx context.Context, ec *executionContext, v any) ([]model.LineSyncStatus, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]model.LineSyncStatus, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = unmarshalNLineSyncStatus2crosswalkᚋgraphᚋmodelᚐLineSyncStatus(ctx, ec, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func marshalOLineSyncStatus2ᚕcrosswalkᚋgraphᚋmodelᚐLineSyncStatusᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []model.LineSyncStatus) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNLineSyncStatus2crosswalkᚋgraphᚋmodelᚐLineSyncStatus(ctx, ec, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -22516,6 +28205,13 @@ func marshalOPageRange2ᚖcrosswalkᚋgraphᚋmodelᚐPageRange(ctx context.Cont
 	return _PageRange(ctx, ec, sel, v)
 }
 
+func marshalOPlatformSubscription2ᚖcrosswalkᚋgraphᚋmodelᚐPlatformSubscription(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.PlatformSubscription) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return _PlatformSubscription(ctx, ec, sel, v)
+}
+
 func marshalOPsaAgreement2ᚖcrosswalkᚋgraphᚋmodelᚐPsaAgreement(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.PsaAgreement) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -22606,6 +28302,42 @@ func unmarshalOPsaProductFilter2ᚖcrosswalkᚋgraphᚋmodelᚐPsaProductFilter(
 	}
 	res, err := unmarshalInputPsaProductFilter(ctx, ec, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func unmarshalORecurrence2ᚕcrosswalkᚋgraphᚋmodelᚐRecurrenceᚄ(ctx context.Context, ec *executionContext, v any) ([]model.Recurrence, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]model.Recurrence, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = unmarshalNRecurrence2crosswalkᚋgraphᚋmodelᚐRecurrence(ctx, ec, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func marshalORecurrence2ᚕcrosswalkᚋgraphᚋmodelᚐRecurrenceᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []model.Recurrence) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNRecurrence2crosswalkᚋgraphᚋmodelᚐRecurrence(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func marshalOSaveConnectWiseCredentialsPayload2ᚖcrosswalkᚋgraphᚋmodelᚐSaveConnectWiseCredentialsPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.SaveConnectWiseCredentialsPayload) graphql.Marshaler {
@@ -22770,11 +28502,36 @@ func marshalOUnmapOrganizationPayload2ᚖcrosswalkᚋgraphᚋmodelᚐUnmapOrgani
 	return _UnmapOrganizationPayload(ctx, ec, sel, v)
 }
 
+func marshalOUpdateInvoiceLinePayload2ᚖcrosswalkᚋgraphᚋmodelᚐUpdateInvoiceLinePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.UpdateInvoiceLinePayload) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return _UpdateInvoiceLinePayload(ctx, ec, sel, v)
+}
+
 func marshalOUpdateSettingsPayload2ᚖcrosswalkᚋgraphᚋmodelᚐUpdateSettingsPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.UpdateSettingsPayload) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
 	return _UpdateSettingsPayload(ctx, ec, sel, v)
+}
+
+func unmarshalOYearMonth2ᚖcrosswalkᚋinternalᚋcivilᚐYearMonth(ctx context.Context, ec *executionContext, v any) (*civil.YearMonth, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := scalar.UnmarshalYearMonth(v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalOYearMonth2ᚖcrosswalkᚋinternalᚋcivilᚐYearMonth(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *civil.YearMonth) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := scalar.MarshalYearMonth(*v)
+	return res
 }
 
 func marshalO__EnumValue2ᚕgithubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐEnumValueᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []introspection.EnumValue) graphql.Marshaler {

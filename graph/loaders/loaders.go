@@ -11,11 +11,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/graph-gophers/dataloader/v7"
-
 	"crosswalk/internal/mapping"
 	"crosswalk/internal/postgres"
-	"crosswalk/internal/postgres/grid"
 	"crosswalk/internal/psa"
 )
 
@@ -42,8 +39,10 @@ type Set struct {
 	Companies  *Loader[psa.Company]
 	Products   *Loader[psa.Product]
 	Agreements *Loader[psa.Agreement]
-	// Organizations reads the organizations that rows belong to.
-	Organizations *dataloader.Loader[int64, mapping.Organization]
+	// Organizations, Offers and Contracts read the rows that others belong to.
+	Organizations *Rows[mapping.Organization]
+	Offers        *Rows[mapping.Offer]
+	Contracts     *Rows[mapping.Contract]
 
 	db        *postgres.DB
 	directory *psa.Directory
@@ -66,7 +65,7 @@ type Outcome struct {
 
 // NewSet returns the loaders of one operation of seller. Look-ups take until deadline at the longest; ctx
 // is the operation's, and ends them all.
-func NewSet(ctx context.Context, db *postgres.DB, directory *psa.Directory, seller postgres.SellerID, deadline time.Time) *Set {
+func NewSet(ctx context.Context, db *postgres.DB, directory *psa.Directory, seller postgres.SellerID, today mapping.Today, deadline time.Time) *Set {
 	s := &Set{db: db, directory: directory, seller: seller, deadline: deadline}
 	s.Companies = newLoader(ctx, s, kind[psa.Company]{
 		live: directory.Companies.Look, mirror: psa.Companies.Find, deleted: func(c psa.Company) bool { return c.Deleted },
@@ -77,34 +76,8 @@ func NewSet(ctx context.Context, db *postgres.DB, directory *psa.Directory, sell
 	s.Agreements = newLoader(ctx, s, kind[psa.Agreement]{
 		live: directory.Agreements.Look, mirror: psa.Agreements.Find, deleted: func(a psa.Agreement) bool { return a.Deleted },
 	})
-	s.Organizations = dataloader.NewBatchedLoader(s.organizations(ctx),
-		dataloader.WithWait[int64, mapping.Organization](window),
-		dataloader.WithBatchCapacity[int64, mapping.Organization](capacity))
+	s.addRows(ctx, today)
 	return s
-}
-
-// organizations returns the batch function that reads organizations by number.
-func (s *Set) organizations(ctx context.Context) dataloader.BatchFunc[int64, mapping.Organization] {
-	return func(_ context.Context, ids []int64) []*dataloader.Result[mapping.Organization] {
-		found := make(map[int64]mapping.Organization, len(ids))
-		err := s.db.Seller(s.seller).Read(ctx, func(ctx context.Context, tx *postgres.Tx) error {
-			result, err := mapping.Organizations(ctx, tx, s.seller, grid.Request{
-				Columns: mapping.OrganizationColumns, Where: grid.OneOf("id", ids), Page: grid.FirstRows(len(ids)),
-			})
-			if err != nil {
-				return err
-			}
-			for _, row := range result.Rows {
-				found[row.ID] = row
-			}
-			return nil
-		})
-		results := make([]*dataloader.Result[mapping.Organization], len(ids))
-		for i, id := range ids {
-			results[i] = &dataloader.Result[mapping.Organization]{Data: found[id], Error: err}
-		}
-		return results
-	}
 }
 
 // AgreementsOf returns all agreements of a company; live is false when ConnectWise does not answer in time.

@@ -46,6 +46,42 @@ type BestPractice struct {
 	Text string `json:"text"`
 }
 
+// Lines to change.
+type BulkUpdateInvoiceLinesInput struct {
+	// At most 1,000 node ids. Exactly one of `ids` and `matching`.
+	Ids graphql.Omittable[[]string] `json:"ids,omitempty"`
+	// All lines that match. Exactly one of `ids` and `matching`.
+	Matching graphql.Omittable[*InvoiceLineSelection] `json:"matching,omitempty"`
+	// The agreement, by node id; null returns lines to their contracts'.
+	PsaAgreementID graphql.Omittable[*string] `json:"psaAgreementId,omitempty"`
+	// The first day charged; null returns it to rule or default.
+	ChargeStartDate graphql.Omittable[*civil.Date] `json:"chargeStartDate,omitempty"`
+	// The last day charged; null returns it to rule or default.
+	ChargeEndDate graphql.Omittable[*civil.Date] `json:"chargeEndDate,omitempty"`
+}
+
+// What became of bulkUpdateInvoiceLines.
+type BulkUpdateInvoiceLinesPayload struct {
+	// Lines that hold now what was asked.
+	Updated int `json:"updated"`
+	// Lines that are posted or being posted.
+	Skipped int `json:"skipped"`
+	// Lines that the change does not fit.
+	Failed int `json:"failed"`
+	// Why lines were skipped or failed: by item for `ids`, by reason for `matching`.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// A charge date of a line.
+type ChargeDate struct {
+	// What the Addition will carry; null means open-ended.
+	Value *civil.Date `json:"value,omitempty"`
+	// Where it comes from.
+	Origin ChargeDateOrigin `json:"origin"`
+	// What the invoice says; null where it says nothing.
+	Invoiced *civil.Date `json:"invoiced,omitempty"`
+}
+
 // How a charge date is computed, once, when lines are loaded. Changing a rule changes nothing already loaded.
 type ChargeDateRule struct {
 	// The rule.
@@ -200,6 +236,36 @@ type ContractOrder struct {
 	Direction SortDirection `json:"direction"`
 }
 
+// Conditions on a date. All that are given must hold.
+type DateFilter struct {
+	// On this day.
+	Eq graphql.Omittable[*civil.Date] `json:"eq,omitempty"`
+	// Before this day.
+	Lt graphql.Omittable[*civil.Date] `json:"lt,omitempty"`
+	// On or before this day.
+	Lte graphql.Omittable[*civil.Date] `json:"lte,omitempty"`
+	// After this day.
+	Gt graphql.Omittable[*civil.Date] `json:"gt,omitempty"`
+	// On or after this day.
+	Gte graphql.Omittable[*civil.Date] `json:"gte,omitempty"`
+	// Has no date (true) or has one (false).
+	IsNull graphql.Omittable[*bool] `json:"isNull,omitempty"`
+}
+
+// Conditions on a number. All that are given must hold.
+type DecimalFilter struct {
+	// Equal to this.
+	Eq graphql.Omittable[*decimal.Decimal] `json:"eq,omitempty"`
+	// Less than this.
+	Lt graphql.Omittable[*decimal.Decimal] `json:"lt,omitempty"`
+	// At most this.
+	Lte graphql.Omittable[*decimal.Decimal] `json:"lte,omitempty"`
+	// More than this.
+	Gt graphql.Omittable[*decimal.Decimal] `json:"gt,omitempty"`
+	// At least this.
+	Gte graphql.Omittable[*decimal.Decimal] `json:"gte,omitempty"`
+}
+
 // A Platform term and its ConnectWise counterpart.
 type DictionaryEntry struct {
 	// The Platform's word.
@@ -216,6 +282,208 @@ type FacetValue struct {
 	Value string `json:"value"`
 	// Rows with this value among those that match the search and the other columns' filters.
 	Count int `json:"count"`
+}
+
+// A line of an invoice, and where it would post: resolved from its organization, contract and offer whenever asked.
+type InvoiceLine struct {
+	// Node id.
+	ID string `json:"id"`
+	// The Platform's own id of the row.
+	PlatformID string `json:"platformId"`
+	// Number of the invoice.
+	InvoiceNumber string `json:"invoiceNumber"`
+	// Date of the invoice.
+	InvoiceDate civil.Date `json:"invoiceDate"`
+	// Status of the invoice.
+	InvoiceStatus InvoiceStatus `json:"invoiceStatus"`
+	// Month of the invoice.
+	Period civil.YearMonth `json:"period"`
+	// Who is billed.
+	Organization *Organization `json:"organization"`
+	// What it is billed under.
+	Contract *Contract `json:"contract"`
+	// What is billed.
+	Offer *Offer `json:"offer"`
+	// The subscription it is for; null on lines of custom invoices that stand alone.
+	Subscription *PlatformSubscription `json:"subscription,omitempty"`
+	// The Platform's text.
+	Description string `json:"description"`
+	// Why it is charged.
+	ChargeType ChargeType `json:"chargeType"`
+	// The charge type as the Platform wrote it; part of the Addition's text.
+	ChargeTypeText string `json:"chargeTypeText"`
+	// Whether it keeps one Addition going or makes one of its own.
+	Recurrence Recurrence `json:"recurrence"`
+	// Quantity.
+	Quantity decimal.Decimal `json:"quantity"`
+	// Price of one, to the customer.
+	UnitPrice decimal.Decimal `json:"unitPrice"`
+	// Cost of one, to the seller; null where the Platform tells none.
+	UnitCost *decimal.Decimal `json:"unitCost,omitempty"`
+	// The total as invoiced.
+	Amount *Money `json:"amount"`
+	// First day charged: the Addition's effective date.
+	ChargeStartDate *ChargeDate `json:"chargeStartDate"`
+	// Last day charged: the Addition's cancelled date.
+	ChargeEndDate *ChargeDate `json:"chargeEndDate"`
+	// The invoice's source is Custom, or the offer is the default-subscription offer. Such lines are ONE_TIME whatever their charge type.
+	IsCustomInvoice bool `json:"isCustomInvoice"`
+	// The company it would post to, verified against ConnectWise for this request.
+	PsaCompany *PsaCompany `json:"psaCompany,omitempty"`
+	// The agreement it would post to, verified against ConnectWise for this request.
+	PsaAgreement *PsaAgreement `json:"psaAgreement,omitempty"`
+	// Where that agreement comes from.
+	PsaAgreementOrigin AgreementOrigin `json:"psaAgreementOrigin"`
+	// The product it would post as, verified against ConnectWise for this request.
+	PsaProduct *PsaProduct `json:"psaProduct,omitempty"`
+	// MAPPED when organization and offer are mapped and, where one must be chosen, the agreement too; RESPONSE_ERROR while one of them cannot be verified.
+	MappingStatus MappingStatus `json:"mappingStatus"`
+	// Where it stands on its way to ConnectWise.
+	SyncStatus LineSyncStatus `json:"syncStatus"`
+	// Every reason it cannot post, not only the first.
+	SyncBlockers []*SyncBlocker `json:"syncBlockers"`
+	// Grows with every change of the line by a user; send it back to detect lost updates.
+	Revision int `json:"revision"`
+	// Number of its contract.
+	ContractID int64 `json:"-"`
+	// Whether it is mapped, as stored.
+	MappingState MappingState `json:"-"`
+	// Number of its offer.
+	OfferID int64 `json:"-"`
+	// Number of its organization.
+	OrganizationID int64 `json:"-"`
+	// The agreement's record number.
+	PsaAgreementID *psa.RecordID `json:"-"`
+	// The company's record number.
+	PsaCompanyID *psa.RecordID `json:"-"`
+	// The product's record number.
+	PsaProductID *psa.RecordID `json:"-"`
+}
+
+func (InvoiceLine) IsNode() {}
+
+// A page of invoice lines.
+type InvoiceLineConnection struct {
+	// The rows with their cursors.
+	Edges []*InvoiceLineEdge `json:"edges"`
+	// The rows.
+	Nodes []*InvoiceLine `json:"nodes"`
+	// Where the page stands.
+	PageInfo *PageInfo `json:"pageInfo"`
+	// Rows that match search and filter.
+	TotalCount int `json:"totalCount"`
+	// Positions of the page's rows; null on an empty page.
+	Range *PageRange `json:"range,omitempty"`
+	// Values to offer in each column's filter.
+	Facets *InvoiceLineFacets `json:"facets"`
+	// Sums over all matching rows, one for each currency.
+	Amounts []*Money `json:"amounts"`
+}
+
+// An invoice line in a page.
+type InvoiceLineEdge struct {
+	// For `after` and `before`.
+	Cursor string `json:"cursor"`
+	// The row.
+	Node *InvoiceLine `json:"node"`
+}
+
+// Values to offer in each funnel. Every list ignores its own column's filter and respects the others and the search.
+type InvoiceLineFacets struct {
+	// Where lines stand on their way to ConnectWise.
+	SyncStatus []*FacetValue `json:"syncStatus"`
+	// Charge types.
+	ChargeType []*FacetValue `json:"chargeType"`
+	// Vendor names.
+	Vendor []*FacetValue `json:"vendor"`
+	// Currencies.
+	Currency []*FacetValue `json:"currency"`
+	// `MAPPED` and `UNMAPPED`.
+	MappingStatus []*FacetValue `json:"mappingStatus"`
+}
+
+// Conditions on invoice lines. All that are given must hold; values within one list are alternatives, and an empty list matches nothing.
+type InvoiceLineFilter struct {
+	// All of these hold.
+	And graphql.Omittable[[]*InvoiceLineFilter] `json:"and,omitempty"`
+	// At least one of these holds.
+	Or graphql.Omittable[[]*InvoiceLineFilter] `json:"or,omitempty"`
+	// This does not hold.
+	Not graphql.Omittable[*InvoiceLineFilter] `json:"not,omitempty"`
+	// One of these node ids.
+	ID graphql.Omittable[[]string] `json:"id,omitempty"`
+	// On the invoice number.
+	InvoiceNumber graphql.Omittable[*StringFilter] `json:"invoiceNumber,omitempty"`
+	// On the invoice date.
+	InvoiceDate graphql.Omittable[*DateFilter] `json:"invoiceDate,omitempty"`
+	// Of one of these organizations, by node id.
+	OrganizationID graphql.Omittable[[]string] `json:"organizationId,omitempty"`
+	// Of one of these contracts, by node id.
+	ContractID graphql.Omittable[[]string] `json:"contractId,omitempty"`
+	// Of one of these offers, by node id.
+	OfferID graphql.Omittable[[]string] `json:"offerId,omitempty"`
+	// Of a vendor with one of these names.
+	Vendor graphql.Omittable[[]string] `json:"vendor,omitempty"`
+	// On the name of the subscription.
+	SubscriptionName graphql.Omittable[*StringFilter] `json:"subscriptionName,omitempty"`
+	// Of one of these charge types.
+	ChargeType graphql.Omittable[[]ChargeType] `json:"chargeType,omitempty"`
+	// Recurring, one-time or, with both, either.
+	Recurrence graphql.Omittable[[]Recurrence] `json:"recurrence,omitempty"`
+	// In one of these currencies.
+	Currency graphql.Omittable[[]string] `json:"currency,omitempty"`
+	// On the price of one.
+	UnitPrice graphql.Omittable[*DecimalFilter] `json:"unitPrice,omitempty"`
+	// On the effective charge start.
+	ChargeStartDate graphql.Omittable[*DateFilter] `json:"chargeStartDate,omitempty"`
+	// On the effective charge end.
+	ChargeEndDate graphql.Omittable[*DateFilter] `json:"chargeEndDate,omitempty"`
+	// Mapped, unmapped or, with both, either.
+	MappingStatus graphql.Omittable[[]MappingState] `json:"mappingStatus,omitempty"`
+	// In one of these states.
+	SyncStatus graphql.Omittable[[]LineSyncStatus] `json:"syncStatus,omitempty"`
+	// Kept from being posted by one of these, whatever else there is.
+	Blocker graphql.Omittable[[]SyncBlockerCode] `json:"blocker,omitempty"`
+	// From a custom invoice (true) or not (false).
+	IsCustomInvoice graphql.Omittable[*bool] `json:"isCustomInvoice,omitempty"`
+}
+
+// A column to sort invoice lines by.
+type InvoiceLineOrder struct {
+	// The column.
+	Field InvoiceLineOrderField `json:"field"`
+	// Up or down.
+	Direction SortDirection `json:"direction"`
+}
+
+// The lines of a month that match.
+type InvoiceLineSelection struct {
+	// The month.
+	Period civil.YearMonth `json:"period"`
+	// As in the list.
+	Search graphql.Omittable[*string] `json:"search,omitempty"`
+	// As in the list.
+	Filter graphql.Omittable[*InvoiceLineFilter] `json:"filter,omitempty"`
+}
+
+// Totals of the Invoices tab, for one month.
+type InvoiceLineTotals struct {
+	// All lines.
+	Total int `json:"total"`
+	// By status; statuses without lines are left out.
+	ByStatus []*LineStatusTotal `json:"byStatus"`
+	// What all lines add up to, one sum for each currency.
+	Amounts []*Money `json:"amounts"`
+}
+
+// A month that has been loaded.
+type InvoicePeriod struct {
+	// The month.
+	Period civil.YearMonth `json:"period"`
+	// Lines it has.
+	LineCount int `json:"lineCount"`
+	// When it was loaded last.
+	LoadedAt time.Time `json:"loadedAt"`
 }
 
 // A background run. It survives the request that started it and the server that runs it.
@@ -290,6 +558,22 @@ type JobPayload struct {
 	Started bool `json:"started"`
 	// What was refused; empty on success.
 	UserErrors []*UserError `json:"userErrors"`
+}
+
+// Invoice lines of one status.
+type LineStatusTotal struct {
+	// The status.
+	Status LineSyncStatus `json:"status"`
+	// How many lines have it.
+	Count int `json:"count"`
+	// What they add up to, one sum for each currency.
+	Amounts []*Money `json:"amounts"`
+}
+
+// Which invoice lines to load.
+type LoadInvoiceLinesInput struct {
+	// One month or both, by invoice date.
+	Periods []LoadPeriod `json:"periods"`
 }
 
 // Which offers to load.
@@ -454,6 +738,8 @@ type MappingSummary struct {
 	Offers *MappingTotals `json:"offers"`
 	// Contracts.
 	Contracts *MappingTotals `json:"contracts"`
+	// The Invoices tab, for one month.
+	InvoiceLines *InvoiceLineTotals `json:"invoiceLines"`
 	// When these totals held.
 	AsOf time.Time `json:"asOf"`
 }
@@ -466,6 +752,14 @@ type MappingTotals struct {
 	Mapped int `json:"mapped"`
 	// Those not mapped.
 	Unmapped int `json:"unmapped"`
+}
+
+// An amount in one currency. Amounts of different currencies are never added up.
+type Money struct {
+	// The amount.
+	Amount decimal.Decimal `json:"amount"`
+	// Its currency.
+	Currency string `json:"currency"`
 }
 
 // A product on the Platform that appeared on valid invoices.
@@ -590,6 +884,8 @@ type Organization struct {
 	MappedAt *time.Time `json:"mappedAt,omitempty"`
 	// Who mapped it; null when unmapped.
 	MappedBy *string `json:"mappedBy,omitempty"`
+	// Its invoice lines of one loaded month, by invoice date.
+	InvoiceLines *InvoiceLineConnection `json:"invoiceLines"`
 	// Its contracts, by Contract ID.
 	Contracts *ContractConnection `json:"contracts"`
 	// The mapped company's record number; resolvers look the company up by it.
@@ -698,6 +994,18 @@ type PageRange struct {
 	From int `json:"from"`
 	// Position of the page's last row.
 	To int `json:"to"`
+}
+
+// A running purchase on the Platform. (`Subscription` is GraphQL's own root type, hence the prefix.)
+type PlatformSubscription struct {
+	// The Platform's own id.
+	ID string `json:"id"`
+	// Its name.
+	Name string `json:"name"`
+	// Its first day.
+	StartDate *civil.Date `json:"startDate,omitempty"`
+	// Its last day.
+	EndDate *civil.Date `json:"endDate,omitempty"`
 }
 
 // A ConnectWise agreement with a company. What crosswalk posts are its additions.
@@ -952,6 +1260,20 @@ type StringFilter struct {
 	IsNull graphql.Omittable[*bool] `json:"isNull,omitempty"`
 }
 
+// Something that keeps a line from being posted.
+type SyncBlocker struct {
+	// What it is.
+	Code SyncBlockerCode `json:"code"`
+	// What is wrong and what to do.
+	Message string `json:"message"`
+	// The record to change to clear it; null when it is in the settings.
+	Subject Node `json:"subject,omitempty"`
+	// The line it keeps from being posted.
+	Line *InvoiceLine `json:"-"`
+	// Kind of the record that clears it.
+	SubjectKind string `json:"-"`
+}
+
 // What ConnectWise answered.
 type TestConnectWiseConnectionPayload struct {
 	// True when ConnectWise accepted the credentials.
@@ -1012,6 +1334,28 @@ type UnmapOrganizationPayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
+// A line to change.
+type UpdateInvoiceLineInput struct {
+	// The line, by node id.
+	InvoiceLineID string `json:"invoiceLineId"`
+	// The agreement for this line alone, by node id; null returns it to the contract's.
+	PsaAgreementID graphql.Omittable[*string] `json:"psaAgreementId,omitempty"`
+	// The first day charged; null returns it to rule or default.
+	ChargeStartDate graphql.Omittable[*civil.Date] `json:"chargeStartDate,omitempty"`
+	// The last day charged; null returns it to rule or default.
+	ChargeEndDate graphql.Omittable[*civil.Date] `json:"chargeEndDate,omitempty"`
+	// The revision the line had when it was read; the change is refused with CONFLICT if it has grown since.
+	ExpectedRevision graphql.Omittable[*int] `json:"expectedRevision,omitempty"`
+}
+
+// What became of updateInvoiceLine.
+type UpdateInvoiceLinePayload struct {
+	// The line as it is now; null when there is none.
+	InvoiceLine *InvoiceLine `json:"invoiceLine,omitempty"`
+	// What was refused; empty on success.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
 // Settings to change. What is left out or null stays as it is.
 type UpdateSettingsInput struct {
 	// The Agreement Type, by node id.
@@ -1058,6 +1402,131 @@ type Viewer struct {
 	Role Role `json:"role"`
 	// The seller whose data the token opens.
 	Seller *Seller `json:"seller"`
+}
+
+// Where a line's agreement comes from.
+type AgreementOrigin string
+
+const (
+	// There is none; one is created when the line is posted, unless one must be chosen by hand.
+	AgreementOriginNone AgreementOrigin = "NONE"
+	// Its contract's.
+	AgreementOriginContract AgreementOrigin = "CONTRACT"
+	// Chosen for this line alone.
+	AgreementOriginLine AgreementOrigin = "LINE"
+	// Created by an earlier sync.
+	AgreementOriginAutoCreated AgreementOrigin = "AUTO_CREATED"
+)
+
+var AllAgreementOrigin = []AgreementOrigin{
+	AgreementOriginNone,
+	AgreementOriginContract,
+	AgreementOriginLine,
+	AgreementOriginAutoCreated,
+}
+
+func (e AgreementOrigin) IsValid() bool {
+	switch e {
+	case AgreementOriginNone, AgreementOriginContract, AgreementOriginLine, AgreementOriginAutoCreated:
+		return true
+	}
+	return false
+}
+
+func (e AgreementOrigin) String() string {
+	return string(e)
+}
+
+func (e *AgreementOrigin) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = AgreementOrigin(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid AgreementOrigin", str)
+	}
+	return nil
+}
+
+func (e AgreementOrigin) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *AgreementOrigin) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e AgreementOrigin) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// Where a charge date comes from.
+type ChargeDateOrigin string
+
+const (
+	// Neither rule nor user.
+	ChargeDateOriginDefault ChargeDateOrigin = "DEFAULT"
+	// A rule, when the line was loaded.
+	ChargeDateOriginSystemUpdated ChargeDateOrigin = "SYSTEM_UPDATED"
+	// A user. Always wins.
+	ChargeDateOriginUserUpdated ChargeDateOrigin = "USER_UPDATED"
+)
+
+var AllChargeDateOrigin = []ChargeDateOrigin{
+	ChargeDateOriginDefault,
+	ChargeDateOriginSystemUpdated,
+	ChargeDateOriginUserUpdated,
+}
+
+func (e ChargeDateOrigin) IsValid() bool {
+	switch e {
+	case ChargeDateOriginDefault, ChargeDateOriginSystemUpdated, ChargeDateOriginUserUpdated:
+		return true
+	}
+	return false
+}
+
+func (e ChargeDateOrigin) String() string {
+	return string(e)
+}
+
+func (e *ChargeDateOrigin) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = ChargeDateOrigin(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid ChargeDateOrigin", str)
+	}
+	return nil
+}
+
+func (e ChargeDateOrigin) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *ChargeDateOrigin) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e ChargeDateOrigin) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
 }
 
 // Ways to compute a charge date. Month rules and FIXED_DAY count from the month of the line's invoiced charge start.
@@ -1131,6 +1600,82 @@ func (e *ChargeDateRuleKind) UnmarshalJSON(b []byte) error {
 }
 
 func (e ChargeDateRuleKind) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// Why a line is charged.
+type ChargeType string
+
+const (
+	// The fee of a billing cycle; recurring.
+	ChargeTypeCycleFee ChargeType = "CYCLE_FEE"
+	// The first, prorated period of a subscription; recurring.
+	ChargeTypePurchaseFee ChargeType = "PURCHASE_FEE"
+	// A proration, cancellation, discount or refund; one-time.
+	ChargeTypeCorrection ChargeType = "CORRECTION"
+	// Consumption; one-time.
+	ChargeTypeUsageFee ChargeType = "USAGE_FEE"
+	// Licences that are not prepaid; one-time.
+	ChargeTypeItemFee ChargeType = "ITEM_FEE"
+	// A purchase made once; one-time.
+	ChargeTypeOneTimeFee ChargeType = "ONE_TIME_FEE"
+	// A correction entered by a user; one-time.
+	ChargeTypeUserCorrection ChargeType = "USER_CORRECTION"
+	// A charge type this version does not know; one-time. chargeTypeText says which.
+	ChargeTypeOther ChargeType = "OTHER"
+)
+
+var AllChargeType = []ChargeType{
+	ChargeTypeCycleFee,
+	ChargeTypePurchaseFee,
+	ChargeTypeCorrection,
+	ChargeTypeUsageFee,
+	ChargeTypeItemFee,
+	ChargeTypeOneTimeFee,
+	ChargeTypeUserCorrection,
+	ChargeTypeOther,
+}
+
+func (e ChargeType) IsValid() bool {
+	switch e {
+	case ChargeTypeCycleFee, ChargeTypePurchaseFee, ChargeTypeCorrection, ChargeTypeUsageFee, ChargeTypeItemFee, ChargeTypeOneTimeFee, ChargeTypeUserCorrection, ChargeTypeOther:
+		return true
+	}
+	return false
+}
+
+func (e ChargeType) String() string {
+	return string(e)
+}
+
+func (e *ChargeType) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = ChargeType(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid ChargeType", str)
+	}
+	return nil
+}
+
+func (e ChargeType) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *ChargeType) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e ChargeType) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil
@@ -1261,6 +1806,173 @@ func (e ContractOrderField) MarshalJSON() ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
+// The columns invoice lines can be sorted by.
+type InvoiceLineOrderField string
+
+const (
+	// Date of the invoice.
+	InvoiceLineOrderFieldInvoiceDate InvoiceLineOrderField = "INVOICE_DATE"
+	// Number of the invoice.
+	InvoiceLineOrderFieldInvoiceNumber InvoiceLineOrderField = "INVOICE_NUMBER"
+	// Name of the organization, alphabetically.
+	InvoiceLineOrderFieldOrganizationName InvoiceLineOrderField = "ORGANIZATION_NAME"
+	// Contract ID.
+	InvoiceLineOrderFieldContractID InvoiceLineOrderField = "CONTRACT_ID"
+	// Name of the offer, alphabetically.
+	InvoiceLineOrderFieldOfferName InvoiceLineOrderField = "OFFER_NAME"
+	// Name of the vendor, alphabetically.
+	InvoiceLineOrderFieldVendorName InvoiceLineOrderField = "VENDOR_NAME"
+	// Name of the subscription, alphabetically.
+	InvoiceLineOrderFieldSubscriptionName InvoiceLineOrderField = "SUBSCRIPTION_NAME"
+	// Charge type, alphabetically.
+	InvoiceLineOrderFieldChargeType InvoiceLineOrderField = "CHARGE_TYPE"
+	// Effective charge start.
+	InvoiceLineOrderFieldChargeStartDate InvoiceLineOrderField = "CHARGE_START_DATE"
+	// Effective charge end; open-ended last.
+	InvoiceLineOrderFieldChargeEndDate InvoiceLineOrderField = "CHARGE_END_DATE"
+	// Quantity.
+	InvoiceLineOrderFieldQuantity InvoiceLineOrderField = "QUANTITY"
+	// Price of one.
+	InvoiceLineOrderFieldUnitPrice InvoiceLineOrderField = "UNIT_PRICE"
+	// Total as invoiced.
+	InvoiceLineOrderFieldAmount InvoiceLineOrderField = "AMOUNT"
+	// Where it stands on its way to ConnectWise, alphabetically.
+	InvoiceLineOrderFieldSyncStatus InvoiceLineOrderField = "SYNC_STATUS"
+)
+
+var AllInvoiceLineOrderField = []InvoiceLineOrderField{
+	InvoiceLineOrderFieldInvoiceDate,
+	InvoiceLineOrderFieldInvoiceNumber,
+	InvoiceLineOrderFieldOrganizationName,
+	InvoiceLineOrderFieldContractID,
+	InvoiceLineOrderFieldOfferName,
+	InvoiceLineOrderFieldVendorName,
+	InvoiceLineOrderFieldSubscriptionName,
+	InvoiceLineOrderFieldChargeType,
+	InvoiceLineOrderFieldChargeStartDate,
+	InvoiceLineOrderFieldChargeEndDate,
+	InvoiceLineOrderFieldQuantity,
+	InvoiceLineOrderFieldUnitPrice,
+	InvoiceLineOrderFieldAmount,
+	InvoiceLineOrderFieldSyncStatus,
+}
+
+func (e InvoiceLineOrderField) IsValid() bool {
+	switch e {
+	case InvoiceLineOrderFieldInvoiceDate, InvoiceLineOrderFieldInvoiceNumber, InvoiceLineOrderFieldOrganizationName, InvoiceLineOrderFieldContractID, InvoiceLineOrderFieldOfferName, InvoiceLineOrderFieldVendorName, InvoiceLineOrderFieldSubscriptionName, InvoiceLineOrderFieldChargeType, InvoiceLineOrderFieldChargeStartDate, InvoiceLineOrderFieldChargeEndDate, InvoiceLineOrderFieldQuantity, InvoiceLineOrderFieldUnitPrice, InvoiceLineOrderFieldAmount, InvoiceLineOrderFieldSyncStatus:
+		return true
+	}
+	return false
+}
+
+func (e InvoiceLineOrderField) String() string {
+	return string(e)
+}
+
+func (e *InvoiceLineOrderField) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = InvoiceLineOrderField(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid InvoiceLineOrderField", str)
+	}
+	return nil
+}
+
+func (e InvoiceLineOrderField) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *InvoiceLineOrderField) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e InvoiceLineOrderField) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// An invoice's status on the Platform. Lines are loaded from Verified, Issued, Paid and Payment Card Error on.
+type InvoiceStatus string
+
+const (
+	// Just made.
+	InvoiceStatusNew InvoiceStatus = "NEW"
+	// Corrected, not verified yet.
+	InvoiceStatusNewCorrected InvoiceStatus = "NEW_CORRECTED"
+	// Verified: its data no longer changes.
+	InvoiceStatusVerified InvoiceStatus = "VERIFIED"
+	// Sent to the customer.
+	InvoiceStatusIssued InvoiceStatus = "ISSUED"
+	// Paid.
+	InvoiceStatusPaid InvoiceStatus = "PAID"
+	// Payment by card failed.
+	InvoiceStatusPaymentCardError InvoiceStatus = "PAYMENT_CARD_ERROR"
+	// A status this version does not know.
+	InvoiceStatusOther InvoiceStatus = "OTHER"
+)
+
+var AllInvoiceStatus = []InvoiceStatus{
+	InvoiceStatusNew,
+	InvoiceStatusNewCorrected,
+	InvoiceStatusVerified,
+	InvoiceStatusIssued,
+	InvoiceStatusPaid,
+	InvoiceStatusPaymentCardError,
+	InvoiceStatusOther,
+}
+
+func (e InvoiceStatus) IsValid() bool {
+	switch e {
+	case InvoiceStatusNew, InvoiceStatusNewCorrected, InvoiceStatusVerified, InvoiceStatusIssued, InvoiceStatusPaid, InvoiceStatusPaymentCardError, InvoiceStatusOther:
+		return true
+	}
+	return false
+}
+
+func (e InvoiceStatus) String() string {
+	return string(e)
+}
+
+func (e *InvoiceStatus) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = InvoiceStatus(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid InvoiceStatus", str)
+	}
+	return nil
+}
+
+func (e InvoiceStatus) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *InvoiceStatus) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e InvoiceStatus) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
 // What a background run does.
 type JobKind string
 
@@ -1269,16 +1981,19 @@ const (
 	JobKindSyncOrganizations JobKind = "SYNC_ORGANIZATIONS"
 	// Refreshes the catalog from ConnectWise and offers from the Platform's invoices.
 	JobKindLoadOffers JobKind = "LOAD_OFFERS"
+	// Loads invoice lines of calendar months from the Platform.
+	JobKindLoadInvoiceLines JobKind = "LOAD_INVOICE_LINES"
 )
 
 var AllJobKind = []JobKind{
 	JobKindSyncOrganizations,
 	JobKindLoadOffers,
+	JobKindLoadInvoiceLines,
 }
 
 func (e JobKind) IsValid() bool {
 	switch e {
-	case JobKindSyncOrganizations, JobKindLoadOffers:
+	case JobKindSyncOrganizations, JobKindLoadOffers, JobKindLoadInvoiceLines:
 		return true
 	}
 	return false
@@ -1384,6 +2099,137 @@ func (e *JobState) UnmarshalJSON(b []byte) error {
 }
 
 func (e JobState) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// Where a line stands on its way to ConnectWise.
+type LineSyncStatus string
+
+const (
+	// Has blockers.
+	LineSyncStatusNotReady LineSyncStatus = "NOT_READY"
+	// Its organization is excluded from sync; wins over NOT_READY.
+	LineSyncStatusExcluded LineSyncStatus = "EXCLUDED"
+	// Would be posted by the next sync.
+	LineSyncStatusReady LineSyncStatus = "READY"
+	// Being posted.
+	LineSyncStatusSyncing LineSyncStatus = "SYNCING"
+	// Sent, but the answer was lost; settled against ConnectWise before anything is sent again.
+	LineSyncStatusUnconfirmed LineSyncStatus = "UNCONFIRMED"
+	// Posted. Final.
+	LineSyncStatusSynced LineSyncStatus = "SYNCED"
+	// ConnectWise refused it; see syncError.
+	LineSyncStatusFailed LineSyncStatus = "FAILED"
+)
+
+var AllLineSyncStatus = []LineSyncStatus{
+	LineSyncStatusNotReady,
+	LineSyncStatusExcluded,
+	LineSyncStatusReady,
+	LineSyncStatusSyncing,
+	LineSyncStatusUnconfirmed,
+	LineSyncStatusSynced,
+	LineSyncStatusFailed,
+}
+
+func (e LineSyncStatus) IsValid() bool {
+	switch e {
+	case LineSyncStatusNotReady, LineSyncStatusExcluded, LineSyncStatusReady, LineSyncStatusSyncing, LineSyncStatusUnconfirmed, LineSyncStatusSynced, LineSyncStatusFailed:
+		return true
+	}
+	return false
+}
+
+func (e LineSyncStatus) String() string {
+	return string(e)
+}
+
+func (e *LineSyncStatus) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = LineSyncStatus(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid LineSyncStatus", str)
+	}
+	return nil
+}
+
+func (e LineSyncStatus) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *LineSyncStatus) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e LineSyncStatus) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// A calendar month that can be loaded, in the seller's time zone.
+type LoadPeriod string
+
+const (
+	// The month it is.
+	LoadPeriodCurrentMonth LoadPeriod = "CURRENT_MONTH"
+	// The month before.
+	LoadPeriodPreviousMonth LoadPeriod = "PREVIOUS_MONTH"
+)
+
+var AllLoadPeriod = []LoadPeriod{
+	LoadPeriodCurrentMonth,
+	LoadPeriodPreviousMonth,
+}
+
+func (e LoadPeriod) IsValid() bool {
+	switch e {
+	case LoadPeriodCurrentMonth, LoadPeriodPreviousMonth:
+		return true
+	}
+	return false
+}
+
+func (e LoadPeriod) String() string {
+	return string(e)
+}
+
+func (e *LoadPeriod) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = LoadPeriod(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid LoadPeriod", str)
+	}
+	return nil
+}
+
+func (e LoadPeriod) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *LoadPeriod) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e LoadPeriod) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil
@@ -1835,6 +2681,64 @@ func (e *PsaFreshness) UnmarshalJSON(b []byte) error {
 }
 
 func (e PsaFreshness) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// How many Additions the lines of a subscription become.
+type Recurrence string
+
+const (
+	// One Addition that lasts and is updated by later lines.
+	RecurrenceRecurring Recurrence = "RECURRING"
+	// One Addition for each line.
+	RecurrenceOneTime Recurrence = "ONE_TIME"
+)
+
+var AllRecurrence = []Recurrence{
+	RecurrenceRecurring,
+	RecurrenceOneTime,
+}
+
+func (e Recurrence) IsValid() bool {
+	switch e {
+	case RecurrenceRecurring, RecurrenceOneTime:
+		return true
+	}
+	return false
+}
+
+func (e Recurrence) String() string {
+	return string(e)
+}
+
+func (e *Recurrence) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = Recurrence(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid Recurrence", str)
+	}
+	return nil
+}
+
+func (e Recurrence) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *Recurrence) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e Recurrence) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

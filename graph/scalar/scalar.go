@@ -118,6 +118,19 @@ func UnmarshalDate(v any) (civil.Date, error) {
 	return d, nil
 }
 
+// MarshalYearMonth writes YYYY-MM.
+func MarshalYearMonth(m civil.YearMonth) graphql.Marshaler { return raw(`"` + m.String() + `"`) }
+
+// UnmarshalYearMonth reads YYYY-MM.
+func UnmarshalYearMonth(v any) (civil.YearMonth, error) {
+	s, _ := v.(string)
+	m, err := civil.ParseYearMonth(s)
+	if err != nil {
+		return m, errorf("must be a month of the form 2026-05")
+	}
+	return m, nil
+}
+
 // MarshalDateTime writes an instant in UTC.
 func MarshalDateTime(t time.Time) graphql.Marshaler {
 	return raw(`"` + t.UTC().Format(time.RFC3339Nano) + `"`)

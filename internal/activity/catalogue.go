@@ -18,6 +18,7 @@ const (
 	MappingChanged   Code = "MAPPING_CHANGED"
 	MappingRemoved   Code = "MAPPING_REMOVED"
 	ExclusionChanged Code = "EXCLUSION_CHANGED"
+	LinesChanged     Code = "LINES_CHANGED"
 	RuleChanged      Code = "RULE_CHANGED"
 	AutoSyncToggled  Code = "AUTO_SYNC_TOGGLED"
 	SettingsChanged  Code = "SETTINGS_CHANGED"

@@ -20,6 +20,7 @@ import (
 	"crosswalk/internal/civil"
 	"crosswalk/internal/httpapi"
 	"crosswalk/internal/httpapi/explorer"
+	"crosswalk/internal/invoicing"
 	"crosswalk/internal/jobs"
 	"crosswalk/internal/mapping"
 	"crosswalk/internal/platform"
@@ -95,11 +96,13 @@ func New(config Config) (*Gateway, error) {
 	sources := mapping.Sources{Clients: clients, Feed: upstream.feed, Today: upstream.today}
 	runner.Handle(mapping.KindSync, (&mapping.Synchronizer{Sources: sources}).Run)
 	runner.Handle(mapping.KindLoadOffers, (&mapping.OfferLoader{Sources: sources}).Run)
+	runner.Handle(invoicing.KindLoad, (&invoicing.Loader{Sources: sources, Rules: upstream.rules}).Run)
 
 	resolver := &graph.Resolver{
 		DB: config.DB, Accounts: accounts, Clients: clients, Directory: directory,
-		Mapping: mapping.NewService(config.DB, directory, config.PSABudget, time.Now, upstream.today),
-		Budget:  config.PSABudget, Today: upstream.today, Now: time.Now,
+		Mapping:   mapping.NewService(config.DB, directory, config.PSABudget, time.Now, upstream.today, invoicing.Follow),
+		Invoicing: invoicing.NewService(config.DB, directory, config.PSABudget, upstream.today),
+		Budget:    config.PSABudget, Today: upstream.today, Now: time.Now,
 	}
 	handler, err := httpapi.New(httpapi.Config{
 		Schema:         resolver.Schema(httpapi.WithoutDefer),
@@ -214,4 +217,10 @@ func (u upstreams) today(ctx context.Context, seller postgres.SellerID) (civil.D
 		return civil.Date{}, err
 	}
 	return u.config.Clock.Today(home.Zone), nil
+}
+
+// rules returns the seller's charge-date rules.
+func (u upstreams) rules(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID) (invoicing.Rules, error) {
+	settings, err := u.accounts.Settings(ctx, tx, seller)
+	return invoicing.Rules{Start: settings.ChargeStart, End: settings.ChargeEnd}, err
 }

@@ -23,12 +23,18 @@ type Service struct {
 	budget    time.Duration
 	now       func() time.Time
 	today     Today
+	reach     Reach
 }
 
+// Reach tells how many lines a change of contracts' agreements reaches, in its transaction, and makes the
+// lines follow it.
+type Reach func(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID, mapped, unmapped []int64) (int, error)
+
 // NewService returns a Service that verifies what is mapped to with directory and waits for its answer no
-// longer than budget. Changes are stamped with now; whether an agreement has ended is judged by today.
-func NewService(db *postgres.DB, directory *psa.Directory, budget time.Duration, now func() time.Time, today Today) *Service {
-	return &Service{db: db, directory: directory, budget: budget, now: now, today: today}
+// longer than budget. Changes are stamped with now; whether an agreement has ended is judged by today; reach
+// is told of contracts whose agreement changed.
+func NewService(db *postgres.DB, directory *psa.Directory, budget time.Duration, now func() time.Time, today Today, reach Reach) *Service {
+	return &Service{db: db, directory: directory, budget: budget, now: now, today: today, reach: reach}
 }
 
 // Outcome is what became of edits.
@@ -36,6 +42,8 @@ type Outcome struct {
 	// Accepted are the records of the edits that hold now, in the order given, those that held before included.
 	Accepted []int64
 	Refused  []Refusal
+	// Reached is how many unsynced lines follow contracts that were changed.
+	Reached int
 }
 
 // Edit makes the edits it can, in one transaction, and names those it refuses. An edit that is fulfilled
@@ -54,7 +62,7 @@ func (s *Service) Edit(ctx context.Context, seller postgres.SellerID, kind Kind,
 	said := s.confirm(ctx, spec, seller, edits)
 	var outcome Outcome
 	err = s.db.Seller(seller).Write(ctx, func(ctx context.Context, tx *postgres.Tx) error {
-		e := editing{tx: tx, seller: seller, kind: kind, kindSpec: spec, by: by, now: s.now(), today: today}
+		e := editing{tx: tx, seller: seller, kind: kind, kindSpec: spec, by: by, now: s.now(), today: today, reach: s.reach}
 		var err error
 		outcome, err = e.run(ctx, said, edits)
 		return err
@@ -88,6 +96,7 @@ type editing struct {
 	by    string
 	now   time.Time
 	today civil.Date
+	reach Reach
 
 	records map[psa.RecordID]target
 	changes []activity.Change
@@ -138,6 +147,9 @@ func (e *editing) run(ctx context.Context, said confirmation, edits []Edit) (Out
 		}
 	}
 	if err := e.store(ctx, states); err != nil {
+		return Outcome{}, err
+	}
+	if outcome.Reached, err = e.follow(ctx, states); err != nil {
 		return Outcome{}, err
 	}
 	return outcome, errors.Join(
@@ -275,6 +287,23 @@ func (e *editing) note(before snapshot, s *state, remapped bool) {
 		entry.Title = s.Name + " is no longer excluded from sync"
 	}
 	e.entries = append(e.entries, entry)
+}
+
+// follow makes lines follow contracts whose agreement changed, and returns how many lines that reaches.
+func (e *editing) follow(ctx context.Context, states map[int64]*state) (int, error) {
+	if e.kind != KindContract {
+		return 0, nil
+	}
+	var mapped, unmapped []int64
+	for _, s := range states {
+		switch {
+		case s.remapped && s.Target != nil:
+			mapped = append(mapped, s.ID)
+		case s.remapped:
+			unmapped = append(unmapped, s.ID)
+		}
+	}
+	return e.reach(ctx, e.tx, e.seller, mapped, unmapped)
 }
 
 // store writes the changed states in one statement.

@@ -127,11 +127,6 @@ func (b *Book[T]) Look(ctx context.Context, seller postgres.SellerID, ids []Reco
 	return b.lookup(ctx, seller, ids, false)
 }
 
-// Confirm is Look for decisions rather than display: it asks ConnectWise anew.
-func (b *Book[T]) Confirm(ctx context.Context, seller postgres.SellerID, ids []RecordID) (map[RecordID]T, error) {
-	return b.lookup(ctx, seller, ids, true)
-}
-
 func (b *Book[T]) lookup(ctx context.Context, seller postgres.SellerID, ids []RecordID, anew bool) (map[RecordID]T, error) {
 	wanted := make(map[RecordID]*entry[T], len(ids))
 	if missing := b.claim(seller, ids, anew, wanted); len(missing) > 0 {

@@ -25,6 +25,8 @@ type Request struct {
 	Sides bool
 	// Facets to count, each under its own condition.
 	Facets []Facet
+	// SumBy, when set, asks for sums over all rows that match.
+	SumBy *SumBy
 	// KnownTotal, when set, is the number of rows that match without counting them.
 	KnownTotal func(ctx context.Context, tx *postgres.Tx) (int, error)
 }
@@ -79,7 +81,9 @@ type Result[T any] struct {
 	// From is the position of the first row counted from 1, 0 where it is unknown or there is no row.
 	From int
 	// Facets in the order of the request.
-	Facets   [][]FacetValue
+	Facets [][]FacetValue
+	// Sums in the order of the values they are for, where asked for.
+	Sums     []Sum
 	ordering uint32
 }
 
@@ -133,7 +137,7 @@ func (f *fetch[T]) run() error {
 			return probe.err
 		}
 	}
-	for _, step := range []func() error{f.rows, f.total, f.position, f.sides, f.facets} {
+	for _, step := range []func() error{f.rows, f.total, f.position, f.sides, f.facets, f.sums} {
 		if err := step(); err != nil {
 			return fmt.Errorf("list %s: %w", f.grid.Name, err)
 		}

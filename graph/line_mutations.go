@@ -1,0 +1,267 @@
+package graph
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/99designs/gqlgen/graphql"
+
+	"crosswalk/graph/model"
+	"crosswalk/internal/civil"
+	"crosswalk/internal/invoicing"
+	"crosswalk/internal/invoicing/rule"
+	"crosswalk/internal/postgres"
+	"crosswalk/internal/postgres/grid"
+	"crosswalk/internal/psa"
+)
+
+// LoadInvoiceLines starts the run that loads lines of calendar months.
+func (r *mutationResolver) LoadInvoiceLines(ctx context.Context, input model.LoadInvoiceLinesInput) (*model.JobPayload, error) {
+	if len(input.Periods) == 0 {
+		message := "Choose at least one month to load: CURRENT_MONTH, PREVIOUS_MONTH or both."
+		return &model.JobPayload{UserErrors: []*model.UserError{userError(model.UserErrorCodeInvalid, message, "periods")}}, nil
+	}
+	var periods []rule.LoadPeriod
+	for _, p := range input.Periods {
+		if !slices.Contains(periods, rule.LoadPeriod(p)) {
+			periods = append(periods, rule.LoadPeriod(p))
+		}
+	}
+	slices.Sort(periods)
+	return r.enqueue(ctx, model.JobKindLoadInvoiceLines, invoicing.Load{Periods: periods})
+}
+
+// lineEdit reads the members that the single and the bulk edit have in common, and names those that are not right.
+func lineEdit(agreement graphql.Omittable[*string], start, end graphql.Omittable[*civil.Date]) (invoicing.Edit, []*model.UserError) {
+	edit := invoicing.Edit{Start: given(start), End: given(end)}
+	id, isGiven := agreement.ValueOK()
+	edit.Agreement.Given = isGiven
+	if id == nil {
+		return edit, nil
+	}
+	number, err := parseID(typePsaAgreement, *id)
+	if err != nil {
+		return edit, []*model.UserError{userError(model.UserErrorCodeInvalid, err.Error(), "psaAgreementId")}
+	}
+	record := psa.RecordID(number)
+	edit.Agreement.Value = &record
+	return edit, nil
+}
+
+func given[T any](value graphql.Omittable[*T]) invoicing.Field[T] {
+	v, isGiven := value.ValueOK()
+	return invoicing.Field[T]{Given: isGiven, Value: v}
+}
+
+// refusedField is the input member that a refusal is about.
+func refusedField(code invoicing.RefusalCode, edit invoicing.Edit) string {
+	switch code {
+	case invoicing.NotOfCompany, invoicing.Closed, invoicing.CurrencyMismatch, invoicing.PsaUnavailable:
+		return "psaAgreementId"
+	case invoicing.Invalid:
+		if edit.End.Given {
+			return "chargeEndDate"
+		}
+		return "chargeStartDate"
+	}
+	return ""
+}
+
+// UpdateInvoiceLine changes one line.
+func (r *mutationResolver) UpdateInvoiceLine(ctx context.Context, input model.UpdateInvoiceLineInput) (*model.UpdateInvoiceLinePayload, error) {
+	refused, err := r.refuseWithoutSetup(ctx)
+	if err != nil || refused != nil {
+		return &model.UpdateInvoiceLinePayload{UserErrors: refused}, err
+	}
+	edit, refused := lineEdit(input.PsaAgreementID, input.ChargeStartDate, input.ChargeEndDate)
+	edit.ExpectedRevision = input.ExpectedRevision.Value()
+	number, err := parseID(typeInvoiceLine, input.InvoiceLineID)
+	if err != nil {
+		refused = append(refused, userError(model.UserErrorCodeInvalid, err.Error(), "invoiceLineId"))
+	}
+	if len(refused) > 0 {
+		return &model.UpdateInvoiceLinePayload{UserErrors: refused}, nil
+	}
+	outcome, err := r.Invoicing.EditLines(ctx, seller(ctx), identity(ctx).Subject, []int64{number}, edit)
+	if err != nil {
+		return nil, err
+	}
+	payload := &model.UpdateInvoiceLinePayload{UserErrors: []*model.UserError{}}
+	for _, code := range refusalCodes(outcome) {
+		field := refusedField(code, edit)
+		if field == "" || outcome.Whole != "" {
+			field = map[bool]string{true: "psaAgreementId", false: "invoiceLineId"}[outcome.Whole != ""]
+		}
+		payload.UserErrors = append(payload.UserErrors, userError(model.UserErrorCode(code), messageOf(outcome, code), field))
+	}
+	lines, err := r.linesByNumber(ctx, []int64{number})
+	payload.InvoiceLine = first(lines)
+	return payload, err
+}
+
+// refusalCodes returns what an edit was refused for, each code once.
+func refusalCodes(outcome invoicing.Outcome) []invoicing.RefusalCode {
+	if outcome.Whole != "" {
+		return []invoicing.RefusalCode{outcome.Whole}
+	}
+	codes := make([]invoicing.RefusalCode, 0, len(outcome.Counts))
+	for code := range outcome.Counts {
+		codes = append(codes, code)
+	}
+	slices.Sort(codes)
+	return codes
+}
+
+// messageOf returns what to say about a refusal. What is not found is the agreement when the whole edit was refused.
+func messageOf(outcome invoicing.Outcome, code invoicing.RefusalCode) string {
+	if outcome.Whole == invoicing.NotFound {
+		return "ConnectWise no longer has this agreement. Choose another one."
+	}
+	return invoicing.Messages[code]
+}
+
+// linesByNumber returns the lines with these numbers that exist, in their order.
+func (r *Resolver) linesByNumber(ctx context.Context, numbers []int64) ([]*model.InvoiceLine, error) {
+	byID, err := r.linesByID(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var lines []*model.InvoiceLine
+	err = r.read(ctx, func(ctx context.Context, tx *postgres.Tx) error {
+		lines, err = byID(ctx, tx, seller(ctx), numbers)
+		return err
+	})
+	return lines, err
+}
+
+func (r *Resolver) linesByID(ctx context.Context) (byIDFunc[model.InvoiceLine], error) {
+	today, err := r.Today(ctx, seller(ctx))
+	view := invoicing.View{SetupComplete: true, Today: today}
+	return func(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID, ids []int64) ([]*model.InvoiceLine, error) {
+		result, err := invoicing.Lines(ctx, tx, seller, view, byNumber(allLineColumns(), ids))
+		if err == nil {
+			announceLines(ctx, result.Rows)
+		}
+		return inOrder(ids, result, err, func(l invoicing.Line) int64 { return l.ID }, invoiceLine)
+	}, err
+}
+
+// allLineColumns are the columns of every field.
+func allLineColumns() []string {
+	columns := slices.Clone(lineBasics)
+	for _, column := range lineFields {
+		if !slices.Contains(columns, column) {
+			columns = append(columns, column)
+		}
+	}
+	return columns
+}
+
+// BulkUpdateInvoiceLines changes many lines.
+func (r *mutationResolver) BulkUpdateInvoiceLines(ctx context.Context, input model.BulkUpdateInvoiceLinesInput) (*model.BulkUpdateInvoiceLinesPayload, error) {
+	refused, err := r.refuseWithoutSetup(ctx)
+	if err != nil || refused != nil {
+		return &model.BulkUpdateInvoiceLinesPayload{UserErrors: refused}, err
+	}
+	edit, refused := lineEdit(input.PsaAgreementID, input.ChargeStartDate, input.ChargeEndDate)
+	ids, byIDs := input.Ids.Value(), input.Ids.Value() != nil
+	selected := input.Matching.Value()
+	if byIDs == (selected != nil) {
+		refused = append(refused, userError(model.UserErrorCodeInvalid, "Give either ids or matching: the lines to change are named one way or the other."))
+	}
+	if len(ids) > maxItems {
+		refused = append(refused, userError(model.UserErrorCodeTooMany, tooMany(len(ids)), "ids"))
+	}
+	if len(refused) > 0 {
+		return &model.BulkUpdateInvoiceLinesPayload{UserErrors: refused}, nil
+	}
+	if byIDs {
+		return r.bulkByIDs(ctx, ids, edit)
+	}
+	return r.bulkMatching(ctx, *selected, edit)
+}
+
+func (r *Resolver) bulkByIDs(ctx context.Context, ids []string, edit invoicing.Edit) (*model.BulkUpdateInvoiceLinesPayload, error) {
+	payload := &model.BulkUpdateInvoiceLinesPayload{UserErrors: []*model.UserError{}}
+	positions := make(map[int64]int, len(ids))
+	var numbers []int64
+	for i, id := range ids {
+		number, err := parseID(typeInvoiceLine, id)
+		if err != nil {
+			payload.Failed++
+			payload.UserErrors = append(payload.UserErrors, userError(model.UserErrorCodeInvalid, err.Error(), "ids", strconv.Itoa(i)))
+			continue
+		}
+		if _, repeated := positions[number]; !repeated {
+			positions[number] = i
+			numbers = append(numbers, number)
+		}
+	}
+	outcome, err := r.Invoicing.EditLines(ctx, seller(ctx), identity(ctx).Subject, numbers, edit)
+	if err != nil {
+		return nil, err
+	}
+	if r.refusedWhole(payload, outcome, len(numbers)) {
+		return payload, nil
+	}
+	slices.SortFunc(outcome.Refused, func(a, b invoicing.Refusal) int { return positions[a.Line] - positions[b.Line] })
+	for _, refusal := range outcome.Refused {
+		payload.UserErrors = append(payload.UserErrors,
+			userError(model.UserErrorCode(refusal.Code), invoicing.Messages[refusal.Code], "ids", strconv.Itoa(positions[refusal.Line])))
+	}
+	count(payload, outcome)
+	return payload, nil
+}
+
+func (r *Resolver) bulkMatching(ctx context.Context, selected model.InvoiceLineSelection, edit invoicing.Edit) (*model.BulkUpdateInvoiceLinesPayload, error) {
+	payload := &model.BulkUpdateInvoiceLinesPayload{UserErrors: []*model.UserError{}}
+	view, month, err := r.lineView(ctx, &selected.Period)
+	var where grid.Condition
+	if err == nil {
+		where, err = lineList{search: selected.Search.Value()}.condition(seller(ctx), month, selected.Filter.Value())
+	}
+	var outcome invoicing.Outcome
+	if err == nil {
+		outcome, err = r.Invoicing.EditMatching(ctx, seller(ctx), identity(ctx).Subject, view, where, edit)
+	}
+	if message, ok := inputProblem(err); ok {
+		payload.UserErrors = []*model.UserError{userError(model.UserErrorCodeInvalid, message, "matching")}
+		return payload, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if r.refusedWhole(payload, outcome, 0) {
+		return payload, nil
+	}
+	for _, code := range refusalCodes(outcome) {
+		message := fmt.Sprintf("%d lines: %s", outcome.Counts[code], invoicing.Messages[code])
+		payload.UserErrors = append(payload.UserErrors, userError(model.UserErrorCode(code), message, "matching"))
+	}
+	count(payload, outcome)
+	return payload, nil
+}
+
+// refusedWhole fills the payload of an edit that no line could have.
+func (r *Resolver) refusedWhole(payload *model.BulkUpdateInvoiceLinesPayload, outcome invoicing.Outcome, lines int) bool {
+	if outcome.Whole == "" {
+		return false
+	}
+	payload.Failed += lines
+	payload.UserErrors = append(payload.UserErrors,
+		userError(model.UserErrorCode(outcome.Whole), messageOf(outcome, outcome.Whole), "psaAgreementId"))
+	return true
+}
+
+func count(payload *model.BulkUpdateInvoiceLinesPayload, outcome invoicing.Outcome) {
+	payload.Updated = outcome.Updated
+	for code, n := range outcome.Counts {
+		if code.Skips() {
+			payload.Skipped += n
+		} else {
+			payload.Failed += n
+		}
+	}
+}
