@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"crosswalk/internal/activity"
 	"crosswalk/internal/gateway/gatewaytest"
 	"crosswalk/internal/postgres"
@@ -161,4 +163,42 @@ func jobList(t *testing.T, s *gatewaytest.Seller, arguments variables) []string 
 		ids = append(ids, node.ID)
 	}
 	return ids
+}
+
+func TestTheLogLeadsToItsRecordsBeforeTheSetUpIsCompleteToo(t *testing.T) {
+	t.Parallel()
+	w, alpha, beta, acme, _ := startPair(t, gatewaytest.Options{})
+	for _, o := range []organization{alpha, beta} {
+		mapTo(t, w.Seller, o.ID, acme.ID, nil)
+		unmapOrganization(t, w.Seller, o.ID, nil)
+	}
+	if moved, _ := saveCredentials(t, w, variables{"companyId": "stranger"}); len(moved.Settings.SetupMissing) == 0 {
+		t.Fatalf("another company was answered with %+v, want a set-up to complete", moved)
+	}
+	var data struct {
+		LogEntries struct {
+			Nodes []struct {
+				Code    string
+				Subject *struct{ Name string }
+				Job     *struct{ Kind string }
+			}
+		}
+	}
+	w.Must(t, viewer, `{ logEntries { nodes { code subject { ... on Organization { name } } job { kind } } } }`, nil, &data)
+	leads := make(map[string]int)
+	for _, entry := range data.LogEntries.Nodes {
+		if entry.Subject != nil {
+			leads[entry.Code+" "+entry.Subject.Name]++
+		}
+		if entry.Job != nil {
+			leads[entry.Code+" "+entry.Job.Kind]++
+		}
+	}
+	want := map[string]int{
+		"MAPPING_CHANGED Alpha": 1, "MAPPING_REMOVED Alpha": 1, "MAPPING_CHANGED Beta": 1, "MAPPING_REMOVED Beta": 1,
+		"ORG_SYNC_STARTED SYNC_ORGANIZATIONS": 1, "ORGS_CREATED SYNC_ORGANIZATIONS": 1, "ORG_SYNC_COMPLETED SYNC_ORGANIZATIONS": 1,
+	}
+	if diff := cmp.Diff(want, leads); diff != "" {
+		t.Errorf("what log entries lead to (-want +got):\n%s", diff)
+	}
 }

@@ -83,6 +83,17 @@ func (s *Simulator) EndAgreement(id int, last civil.Date) error {
 	return s.edit("agreement", id, map[string]any{"endDate": dateValueOf(last), "noEndingDateFlag": false})
 }
 
+// SetAgreementCurrency moves an agreement to the currency with an ISO 4217 code; an empty one takes its currency away.
+func (s *Simulator) SetAgreementCurrency(id int, code string) error {
+	s.mu.Lock()
+	value := s.tenant.referTo("currency", "currencyIdentifier", code)
+	s.mu.Unlock()
+	if code != "" && value == nil {
+		return fmt.Errorf("currency %s is not set up", code)
+	}
+	return s.edit("agreement", id, map[string]any{"currency": value})
+}
+
 // MarkInvoiced says that everything before a day is invoiced: the agreement's nextInvoiceDate moves there.
 func (s *Simulator) MarkInvoiced(agreement int, next civil.Date) error {
 	return s.edit("agreement", agreement, map[string]any{"nextInvoiceDate": dateValueOf(next)})
