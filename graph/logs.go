@@ -2,6 +2,9 @@ package graph
 
 import (
 	"context"
+	"time"
+
+	"github.com/graph-gophers/dataloader/v7"
 
 	"crosswalk/graph/model"
 	"crosswalk/internal/activity"
@@ -92,7 +95,7 @@ func (r *logEntryResolver) Subject(ctx context.Context, obj *model.LogEntry) (mo
 	if !known {
 		return nil, nil
 	}
-	return r.node(ctx, typeName, obj.SubjectID)
+	return r.recordOfEntry(ctx, typeName, obj.SubjectID)
 }
 
 // Job resolves the run that logged an entry.
@@ -100,5 +103,43 @@ func (r *logEntryResolver) Job(ctx context.Context, obj *model.LogEntry) (*model
 	if obj.JobID == 0 {
 		return nil, nil
 	}
-	return r.jobByID(ctx, obj.JobID)
+	job, err := r.recordOfEntry(ctx, typeJob, obj.JobID)
+	if job == nil {
+		return nil, err
+	}
+	return job.(*model.Job), err
+}
+
+// entryRecord is a record that a log entry leads to.
+type entryRecord struct {
+	typeName string
+	number   int64
+}
+
+// recordOfEntry returns a record that a log entry leads to; nil where it does not exist any more.
+func (r *Resolver) recordOfEntry(ctx context.Context, typeName string, number int64) (model.Node, error) {
+	return scopeOf(ctx).entryRecords.Load(ctx, entryRecord{typeName, number})()
+}
+
+// newEntryRecords returns the loader of the records that the log entries of one operation lead to. Like the log
+// itself they can be read before the set-up is complete.
+func (r *Resolver) newEntryRecords(ctx context.Context) *dataloader.Loader[entryRecord, model.Node] {
+	batch := func(_ context.Context, wanted []entryRecord) []*dataloader.Result[model.Node] {
+		byType := make(map[string][]int64)
+		for _, record := range wanted {
+			byType[record.typeName] = append(byType[record.typeName], record.number)
+		}
+		found := make(map[string]map[int64]model.Node, len(byType))
+		failed := make(map[string]error, len(byType))
+		for typeName, numbers := range byType {
+			found[typeName], failed[typeName] = r.nodesOfType(ctx, r.read, typeName, numbers)
+		}
+		results := make([]*dataloader.Result[model.Node], len(wanted))
+		for i, record := range wanted {
+			results[i] = &dataloader.Result[model.Node]{Data: found[record.typeName][record.number], Error: failed[record.typeName]}
+		}
+		return results
+	}
+	return dataloader.NewBatchedLoader(batch,
+		dataloader.WithWait[entryRecord, model.Node](time.Millisecond), dataloader.WithBatchCapacity[entryRecord, model.Node](maxItems))
 }

@@ -16,7 +16,8 @@ func (r *queryResolver) Node(ctx context.Context, id string) (model.Node, error)
 	if err != nil {
 		return nil, badInput(err.Error())
 	}
-	return r.node(ctx, typeName, number)
+	found, err := r.nodesOfType(ctx, r.readMapping, typeName, []int64{number})
+	return found[number], err
 }
 
 // Nodes resolves many records by their ids, in their order.
@@ -34,7 +35,7 @@ func (r *queryResolver) Nodes(ctx context.Context, ids []string) ([]model.Node, 
 	}
 	found := make(map[string]model.Node, len(ids))
 	for typeName, numbers := range byType {
-		records, err := r.nodesOfType(ctx, typeName, numbers)
+		records, err := r.nodesOfType(ctx, r.readMapping, typeName, numbers)
 		if err != nil {
 			return nil, err
 		}
@@ -49,13 +50,12 @@ func (r *queryResolver) Nodes(ctx context.Context, ids []string) ([]model.Node, 
 	return nodes, nil
 }
 
-func (r *Resolver) node(ctx context.Context, typeName string, number int64) (model.Node, error) {
-	found, err := r.nodesOfType(ctx, typeName, []int64{number})
-	return found[number], err
-}
+// reading runs a read for the caller's seller, as Resolver.read and readMapping do.
+type reading func(context.Context, func(context.Context, *postgres.Tx) error) error
 
-// nodesOfType returns the records of one type that exist for the caller's seller, in one read.
-func (r *Resolver) nodesOfType(ctx context.Context, typeName string, numbers []int64) (map[int64]model.Node, error) {
+// nodesOfType returns the records of one type that exist for the caller's seller, in one read. Mapped rows are
+// read by rows.
+func (r *Resolver) nodesOfType(ctx context.Context, rows reading, typeName string, numbers []int64) (map[int64]model.Node, error) {
 	switch typeName {
 	case typeSeller:
 		return r.sellerNodes(ctx, numbers)
@@ -66,15 +66,15 @@ func (r *Resolver) nodesOfType(ctx context.Context, typeName string, numbers []i
 	case typePsaAgreement:
 		return psaNodes(ctx, r, numbers, psa.Agreements.Find, loadersFrom(ctx).Agreements, psaAgreement)
 	case typeOrganization:
-		return rowNodes(ctx, r.readMapping, numbers, organizationsByID, func(o *model.Organization) string { return o.ID })
+		return rowNodes(ctx, rows, numbers, organizationsByID, func(o *model.Organization) string { return o.ID })
 	case typeOffer:
-		return rowNodes(ctx, r.readMapping, numbers, offersByID, func(o *model.Offer) string { return o.ID })
+		return rowNodes(ctx, rows, numbers, offersByID, func(o *model.Offer) string { return o.ID })
 	case typeContract:
 		today, err := r.Today(ctx, seller(ctx))
 		if err != nil {
 			return nil, err
 		}
-		return rowNodes(ctx, r.readMapping, numbers, contractsByID(today), func(c *model.Contract) string { return c.ID })
+		return rowNodes(ctx, rows, numbers, contractsByID(today), func(c *model.Contract) string { return c.ID })
 	case typeInvoiceLine:
 		byID, err := r.linesByID(ctx)
 		if err != nil {
@@ -94,8 +94,7 @@ func rowNodes[N any, P interface {
 	*N
 	model.Node
 }](
-	ctx context.Context, read func(context.Context, func(context.Context, *postgres.Tx) error) error,
-	numbers []int64, byID byIDFunc[N], id func(*N) string,
+	ctx context.Context, read reading, numbers []int64, byID byIDFunc[N], id func(*N) string,
 ) (map[int64]model.Node, error) {
 	found := make(map[int64]model.Node, len(numbers))
 	err := read(ctx, func(ctx context.Context, tx *postgres.Tx) error {

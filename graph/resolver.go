@@ -20,6 +20,7 @@ import (
 	"crosswalk/internal/psa/connectwise"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/graph-gophers/dataloader/v7"
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
@@ -164,11 +165,19 @@ func userError(code model.UserErrorCode, message string, path ...string) *model.
 	return &model.UserError{Code: code, Message: message, Field: path}
 }
 
-type loadersKey struct{}
-
-func loadersFrom(ctx context.Context) *loaders.Set {
-	return ctx.Value(loadersKey{}).(*loaders.Set)
+// operationScope is what the resolvers of one operation share.
+type operationScope struct {
+	loaders      *loaders.Set
+	entryRecords *dataloader.Loader[entryRecord, model.Node]
 }
+
+type scopeKey struct{}
+
+func scopeOf(ctx context.Context) *operationScope {
+	return ctx.Value(scopeKey{}).(*operationScope)
+}
+
+func loadersFrom(ctx context.Context) *loaders.Set { return scopeOf(ctx).loaders }
 
 // Operation is the gqlgen extension that gives every operation its loaders, and the response
 // extensions.psa where ConnectWise was needed.
@@ -189,18 +198,20 @@ func (Operation) Validate(graphql.ExecutableSchema) error { return nil }
 // InterceptOperation puts fresh loaders into the context.
 func (o Operation) InterceptOperation(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
 	deadline := time.Now().Add(o.Budget)
-	set := loaders.NewSet(ctx, o.DB, o.Directory, seller(ctx), o.Today, deadline)
-	return next(context.WithValue(ctx, loadersKey{}, set))
+	scope := &operationScope{loaders: loaders.NewSet(ctx, o.DB, o.Directory, seller(ctx), o.Today, deadline)}
+	ctx = context.WithValue(ctx, scopeKey{}, scope)
+	scope.entryRecords = o.newEntryRecords(ctx)
+	return next(ctx)
 }
 
 // InterceptResponse tells clients how ConnectWise behaved.
 func (o Operation) InterceptResponse(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
 	response := next(ctx)
-	set, ok := ctx.Value(loadersKey{}).(*loaders.Set)
+	scope, ok := ctx.Value(scopeKey{}).(*operationScope)
 	if !ok || response == nil {
 		return response
 	}
-	if outcome := set.Outcome(); outcome.Asked {
+	if outcome := scope.loaders.Outcome(); outcome.Asked {
 		if response.Extensions == nil {
 			response.Extensions = make(map[string]any)
 		}

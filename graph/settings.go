@@ -9,6 +9,7 @@ import (
 	"crosswalk/internal/account"
 	"crosswalk/internal/account/seal"
 	"crosswalk/internal/activity"
+	"crosswalk/internal/jobs"
 	"crosswalk/internal/mapping"
 	"crosswalk/internal/postgres"
 	"crosswalk/internal/psa"
@@ -122,6 +123,10 @@ func (r *mutationResolver) SaveConnectWiseCredentials(ctx context.Context, input
 			return err
 		}
 		if saved.Moved {
+			// Runs first: none may copy anything more of the former ConnectWise into the mirror.
+			if err := jobs.Restart(ctx, tx, caller.Seller); err != nil {
+				return err
+			}
 			if err := psa.ClearMirror(ctx, tx, caller.Seller); err != nil {
 				return err
 			}

@@ -90,6 +90,34 @@ func Cancel(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID, id i
 	return job, announceQueued(ctx, tx, job.Ref())
 }
 
+// Restart takes the seller's runs from their workers and has them begin anew, those that are to be cancelled
+// excepted, which end. Once the caller's transaction has committed, nothing is written any more of what a worker
+// had in hand. It is for when the systems that runs read from are no longer the same.
+func Restart(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID) error {
+	var taken []Job
+	err := tx.SelectContext(ctx, &taken, `
+		UPDATE job
+		SET state = CASE WHEN cancel_requested THEN 'CANCELLED' ELSE 'QUEUED' END,
+			finished_at = CASE WHEN cancel_requested THEN now() END,
+			step = NULL, done = 0, total = NULL, worker = NULL, lease_until = NULL
+		WHERE seller_id = $1 AND state = 'RUNNING'
+		RETURNING `+Columns, seller)
+	if err != nil {
+		return fmt.Errorf("restart the jobs of seller %s: %w", seller, err)
+	}
+	for _, job := range taken {
+		if job.State == Cancelled {
+			err = announceFinished(ctx, tx, job, "")
+		} else {
+			err = announceQueued(ctx, tx, job.Ref())
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func cancelledEntry(job Job) activity.Entry {
 	details := "What it did until then is kept."
 	if job.StartedAt == nil {

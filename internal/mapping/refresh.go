@@ -3,6 +3,7 @@ package mapping
 import (
 	"context"
 	"errors"
+	"time"
 
 	"crosswalk/internal/activity"
 	"crosswalk/internal/jobs"
@@ -17,7 +18,7 @@ type refreshed struct{ listed, changed, vanished int }
 // refreshable is what is needed of a psa.Mirror.
 type refreshable[T any] interface {
 	Save(context.Context, *postgres.Tx, postgres.SellerID, []T) (int, error)
-	FlagVanished(context.Context, *postgres.Tx, postgres.SellerID, []psa.RecordID) (int, error)
+	FlagVanished(context.Context, *postgres.Tx, postgres.SellerID, []psa.RecordID, time.Time) (int, error)
 }
 
 // refresh copies everything that list streams into the mirror, and then flags what is gone. A listing that
@@ -29,7 +30,14 @@ func refresh[T any](
 	var counts refreshed
 	var ids []psa.RecordID
 	seller := run.Seller().ID()
-	err := list(psa.Background(ctx), func(page []T) error {
+	var begun time.Time
+	err := run.Seller().Read(ctx, func(ctx context.Context, tx *postgres.Tx) error {
+		return tx.GetContext(ctx, &begun, `SELECT now()`)
+	})
+	if err != nil {
+		return counts, err
+	}
+	err = list(psa.Background(ctx), func(page []T) error {
 		for _, record := range page {
 			ids = append(ids, id(record))
 		}
@@ -47,7 +55,7 @@ func refresh[T any](
 	}
 	counts.listed = len(ids)
 	err = run.Write(ctx, func(ctx context.Context, tx *postgres.Tx) (err error) {
-		counts.vanished, err = mirror.FlagVanished(ctx, tx, seller, ids)
+		counts.vanished, err = mirror.FlagVanished(ctx, tx, seller, ids, begun)
 		return err
 	})
 	return counts, err

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"crosswalk/internal/postgres"
 	"crosswalk/internal/postgres/grid"
@@ -141,15 +142,17 @@ func matchRank(identifier, name, search string) grid.Column {
 }
 
 // FlagVanished marks every copy that is not among the ids of a complete listing as deleted, and returns how
-// many were not marked before.
-func (m *Mirror[T, R]) FlagVanished(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID, listed []RecordID) (int, error) {
+// many were not marked before. What was copied since the listing was begun, by the database's clock, is newer
+// than the listing and stays.
+func (m *Mirror[T, R]) FlagVanished(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID, listed []RecordID, begun time.Time) (int, error) {
 	result, err := tx.ExecContext(ctx, `
 		UPDATE `+m.table+` AS m
 		SET deleted = true, mirrored_at = now()
 		WHERE m.seller_id = $1
 			AND NOT m.deleted
+			AND m.mirrored_at < $3
 			AND NOT EXISTS (SELECT FROM unnest($2::int[]) AS l (record_id) WHERE l.record_id = m.record_id)`,
-		seller, listed)
+		seller, listed, begun)
 	if err != nil {
 		return 0, fmt.Errorf("flag vanished %s: %w", m.noun, err)
 	}
