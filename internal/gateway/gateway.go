@@ -94,9 +94,12 @@ func New(config Config) (*Gateway, error) {
 	listener := notify.NewListener(config.DB, config.Log)
 	runner := jobs.NewRunner(config.DB, jobs.Options{Listener: listener, Lease: config.Lease, Log: config.Log})
 	sources := mapping.Sources{Clients: clients, Feed: upstream.feed, Today: upstream.today}
-	runner.Handle(mapping.KindSync, (&mapping.Synchronizer{Sources: sources}).Run)
-	runner.Handle(mapping.KindLoadOffers, (&mapping.OfferLoader{Sources: sources}).Run)
-	runner.Handle(invoicing.KindLoad, (&invoicing.Loader{Sources: sources, Rules: upstream.rules}).Run)
+	runner.Handle(mapping.KindSync, config.filling((&mapping.Synchronizer{Sources: sources}).Run,
+		"psa_company", "psa_agreement", "organization", "contract"))
+	runner.Handle(mapping.KindLoadOffers, config.filling((&mapping.OfferLoader{Sources: sources}).Run,
+		"psa_product", "vendor", "offer"))
+	runner.Handle(invoicing.KindLoad, config.filling((&invoicing.Loader{Sources: sources, Rules: upstream.rules}).Run,
+		"vendor", "offer", "organization", "contract", "invoice", "invoice_line"))
 
 	resolver := &graph.Resolver{
 		DB: config.DB, Accounts: accounts, Clients: clients, Directory: directory,
@@ -124,6 +127,20 @@ func New(config Config) (*Gateway, error) {
 		Accounts: accounts, clients: clients, server: server, handler: handler,
 		services: []service{listener, runner, activity.NewPurger(config.DB, time.Now, config.Log), server},
 	}, nil
+}
+
+// filling returns a handler that tells the planner afterwards which tables it has filled.
+func (c Config) filling(handler jobs.Handler, tables ...string) jobs.Handler {
+	return func(ctx context.Context, run *jobs.Run) error {
+		if err := handler(ctx, run); err != nil {
+			return err
+		}
+		if err := c.DB.RefreshStatistics(ctx, tables...); err != nil {
+			// The run is done; queries are slower until autovacuum comes round.
+			c.Log.Warn("statistics were not refreshed", "error", err)
+		}
+		return nil
+	}
 }
 
 // Start starts the background services and then serves. It does not block. When a part cannot be started,

@@ -17,12 +17,14 @@ type staging struct {
 	tx *postgres.Tx
 }
 
-// newStaging makes the tables. The transaction may then take as long as the feed takes.
+// newStaging makes the tables. The transaction may then take as long as the feed takes. It joins whole months
+// with tables that may just have been filled, so it never loops over one for each row of another.
 func newStaging(ctx context.Context, tx *postgres.Tx) (*staging, error) {
 	_, err := tx.ExecContext(ctx, `
 		SET LOCAL statement_timeout = 0;
 		SET LOCAL idle_in_transaction_session_timeout = 0;
 		SET LOCAL work_mem = '64MB';
+		SET LOCAL enable_nestloop = off;
 		CREATE TEMPORARY TABLE staged_invoice (
 			platform_id text, number text, date date, status text, valid boolean, custom boolean, currency text
 		) ON COMMIT DROP;

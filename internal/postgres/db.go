@@ -93,7 +93,8 @@ func OpenAsOwner(ctx context.Context, dsn string, options Options) (*DB, error) 
 	return &DB{pool: pool, dsn: dsn}, nil
 }
 
-// sessionDSN adds the session settings every connection runs with: UTC, and bounds on what one statement or lock may cost.
+// sessionDSN adds the session settings every connection runs with: UTC, and bounds on what one statement or an idle
+// transaction may cost.
 func sessionDSN(dsn string, options Options) string {
 	timeout := options.StatementTimeout
 	if timeout <= 0 {
@@ -136,6 +137,15 @@ func (db *DB) DSN() string { return db.dsn }
 
 // Ping reports whether the database answers.
 func (db *DB) Ping(ctx context.Context) error { return db.pool.PingContext(ctx) }
+
+// RefreshStatistics tells the planner what is in the tables now. Without it, queries right after a table was
+// filled for the first time are planned as if it were empty.
+func (db *DB) RefreshStatistics(ctx context.Context, tables ...string) error {
+	if _, err := db.pool.ExecContext(ctx, `SELECT refresh_statistics(VARIADIC $1)`, tables); err != nil {
+		return fmt.Errorf("refresh statistics: %w", err)
+	}
+	return nil
+}
 
 // Seller returns the view of the database that belongs to one seller.
 func (db *DB) Seller(id SellerID) *SellerDB { return &SellerDB{db: db, id: id} }
