@@ -212,10 +212,17 @@ func TestARunSurvivesTheLossOfEveryConnection(t *testing.T) {
 	})
 	job := w.enqueue(load)
 	receive(w, begun, "the run to begin")
-	w.execute(`
+	owner, err := postgres.OpenAsOwner(t.Context(), w.address, postgres.Options{MaxConnections: 1})
+	if err != nil {
+		t.Fatalf("OpenAsOwner: %v", err)
+	}
+	defer owner.Close()
+	if _, err := owner.Pool().ExecContext(t.Context(), `
 		SELECT pg_terminate_backend(pid)
 		FROM pg_stat_activity
-		WHERE datname = current_database() AND pid <> pg_backend_pid()`)
+		WHERE datname = current_database() AND pid <> pg_backend_pid()`); err != nil {
+		t.Fatalf("cut all connections: %v", err)
+	}
 	close(lost)
 	if ended := w.awaitState(job.Ref(), jobs.Succeeded); ended.Attempt != 1 || ended.Done != 1 {
 		t.Errorf("the job ended in attempt %d with %d done, want 1 and 1", ended.Attempt, ended.Done)

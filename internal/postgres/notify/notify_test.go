@@ -95,8 +95,13 @@ func TestTheListenerSurvivesTheLossOfItsConnection(t *testing.T) {
 	db, listener := startListener(t)
 	payloads, _ := listener.Subscribe("news")
 	expect(t, payloads, notify.Missed)
+	owner, err := postgres.OpenAsOwner(t.Context(), db.DSN(), postgres.Options{MaxConnections: 1})
+	if err != nil {
+		t.Fatalf("OpenAsOwner: %v", err)
+	}
+	defer owner.Close()
 	var ended int
-	err := db.System().Write(t.Context(), func(ctx context.Context, tx *postgres.Tx) error {
+	err = owner.System().Write(t.Context(), func(ctx context.Context, tx *postgres.Tx) error {
 		return tx.GetContext(ctx, &ended, `
 			SELECT count(pg_terminate_backend(pid))
 			FROM pg_stat_activity
