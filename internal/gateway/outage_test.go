@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -62,6 +63,7 @@ func TestWhileConnectWiseFailsThePageArrivesFromTheMirrorAndIsLiveAgainAfterward
 	}{
 		"it is down":                   {fault: fault.Fault{Kind: fault.NoAnswer}, budget: patience},
 		"it is slow":                   {fault: stuck(companiesPath), budget: 300 * time.Millisecond},
+		"it is slow, at the standard":  {fault: stuck(companiesPath)},
 		"it asks to slow down":         {fault: fault.Fault{Kind: fault.RateLimited, RetryAfterSeconds: 1}, budget: 500 * time.Millisecond},
 		"it answers 500":               {fault: fault.Fault{Kind: fault.ServerError}, budget: patience},
 		"a gateway answers 502":        {fault: fault.Fault{Kind: fault.BadGateway}, budget: patience},
@@ -89,8 +91,9 @@ func TestWhileConnectWiseFailsThePageArrivesFromTheMirrorAndIsLiveAgainAfterward
 			asked := time.Now()
 			response := w.Must(t, viewer, outagePage, nil, nil)
 
-			if took, limit := time.Since(asked), test.budget+5*time.Second; took > limit {
-				t.Errorf("the page took %s, want it within the budget of %s", took, test.budget)
+			budget := cmp.Or(test.budget, 2*time.Second)
+			if took := time.Since(asked); took > budget+3*time.Second {
+				t.Errorf("the page took %s, want it within the budget of %s", took, budget)
 			}
 			checkDegraded(t, before, response)
 			if report := reportOf(t, response); report.Available || report.RetryAt == nil || report.RetryAt.After(asked.Add(40*time.Second)) {
@@ -231,5 +234,25 @@ func TestRepeatedFailuresOpenTheCircuitAndRowsAreLiveAgainWithinThirtySeconds(t 
 		if got := readConnection(t, s); got.Circuit != "CLOSED" || got.RetryAt != nil || got.LastError != nil {
 			t.Errorf("after the outage the connection is %+v, want it CLOSED without an error", got)
 		}
+	}
+}
+
+func TestAFieldThatCannotDoWithoutConnectWiseSaysWhenToTryAgain(t *testing.T) {
+	t.Parallel()
+	w := gatewaytest.Start(t, gatewaytest.Options{})
+	for kind, says := range map[fault.Kind]string{
+		fault.RateLimited: "slow down", fault.BadGateway: "status 502", fault.Unauthorized: "Check the credentials",
+	} {
+		setFaults(t, w.ConnectWise.Faults().Set, fault.Fault{Kind: kind, RetryAfterSeconds: 20})
+		response := w.Query(t, viewer, `{ psaAgreementTypes { name } viewer { subject } }`, nil)
+		if codes := response.Codes(); len(codes) != 1 || codes[0] != "PSA_UNAVAILABLE" || !strings.Contains(response.Errors[0].Message, says) {
+			t.Errorf("psaAgreementTypes during %s answered %s, want PSA_UNAVAILABLE saying %q", kind, response.Body, says)
+		}
+		if !strings.Contains(string(response.Data), `"psaAgreementTypes":null,"viewer":{`) {
+			t.Errorf("psaAgreementTypes during %s has the data %s, want the other field standing", kind, response.Data)
+		}
+		// A pause that ConnectWise asked for would go on; new keys begin with a new connection.
+		w.ConnectWise.Faults().Clear()
+		saveCredentials(t, w, nil)
 	}
 }

@@ -4,10 +4,13 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -32,7 +35,14 @@ const stopTime = 30 * time.Second
 // Replica starts another gateway on the world's database.
 func (w *World) Replica(t testing.TB) *Replica {
 	t.Helper()
-	g, err := gateway.New(w.config())
+	return w.replica(t, func(*gateway.Config) {})
+}
+
+func (w *World) replica(t testing.TB, change func(*gateway.Config)) *Replica {
+	t.Helper()
+	config := w.config()
+	change(&config)
+	g, err := gateway.New(config)
 	if err != nil {
 		t.Fatalf("make a gateway: %v", err)
 	}
@@ -63,11 +73,26 @@ type processConfig struct {
 func Main(m *testing.M) {
 	text := os.Getenv(processVariable)
 	if text == "" {
+		waitTogether()
 		os.Exit(m.Run())
 	}
 	if err := serveProcess(text); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
+	}
+}
+
+// atATime is how many worlds run at a time. They spend most of their time waiting, for leases and pauses to
+// pass, so that more than there are processors fit.
+const atATime = 6
+
+// waitTogether lets that many tests run in parallel, unless the command line says otherwise.
+func waitTogether() {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		_ = flag.Set("test.parallel", strconv.Itoa(max(atATime, runtime.GOMAXPROCS(0)))) // a number always is one
 	}
 }
 
@@ -78,7 +103,7 @@ func serveProcess(text string) error {
 		return err
 	}
 	ctx := context.Background()
-	db, err := postgres.Open(ctx, config.DSN, postgres.Options{})
+	db, err := postgres.Open(ctx, config.DSN, postgres.Options{MaxConnections: 6})
 	if err != nil {
 		return err
 	}

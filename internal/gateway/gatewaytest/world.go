@@ -105,7 +105,7 @@ func Start(t testing.TB, options Options) *World {
 func (w *World) openDatabase(t testing.TB) {
 	t.Helper()
 	var err error
-	if w.DB, err = postgres.Open(t.Context(), w.dsn, postgres.Options{}); err != nil {
+	if w.DB, err = postgres.Open(t.Context(), w.dsn, postgres.Options{MaxConnections: 6}); err != nil {
 		t.Fatalf("open the test's database: %v", err)
 	}
 	t.Cleanup(func() { w.DB.Close() })
