@@ -2,7 +2,6 @@ package graph
 
 import (
 	"context"
-	"strings"
 
 	"crosswalk/graph/model"
 	"crosswalk/internal/civil"
@@ -306,8 +305,8 @@ func invoiceLine(l invoicing.Line) *model.InvoiceLine {
 		}
 	}
 	shown.SyncBlockers = make([]*model.SyncBlocker, len(l.Blockers))
-	for i, text := range l.Blockers {
-		shown.SyncBlockers[i] = syncBlocker(shown, text)
+	for i, reason := range l.Blockers {
+		shown.SyncBlockers[i] = syncBlocker(shown, rule.Reason(reason).Explain())
 	}
 	return shown
 }
@@ -316,29 +315,24 @@ func chargeDate(value civil.Date, origin string, invoiced civil.Date) *model.Cha
 	return &model.ChargeDate{Value: optionalDate(value), Origin: model.ChargeDateOrigin(origin), Invoiced: optionalDate(invoiced)}
 }
 
-// syncBlocker shows a blocker, given as its code and, where that is not a matter of course, its subject.
-func syncBlocker(line *model.InvoiceLine, text string) *model.SyncBlocker {
-	code, subject, named := strings.Cut(text, ":")
-	explained := invoicing.ExplainBlocker(code, subject)
-	if !named {
-		subject = explained.Subject
-	}
-	return &model.SyncBlocker{Code: model.SyncBlockerCode(code), Message: explained.Message, Line: line, SubjectKind: subject}
+// syncBlocker shows a blocker.
+func syncBlocker(line *model.InvoiceLine, b rule.Blocker) *model.SyncBlocker {
+	return &model.SyncBlocker{Code: model.SyncBlockerCode(b.Code), Message: b.Message, Line: line, SubjectKind: string(b.Subject)}
 }
 
 // Subject resolves the record to change to clear a blocker.
 func (r *syncBlockerResolver) Subject(ctx context.Context, obj *model.SyncBlocker) (model.Node, error) {
-	switch obj.SubjectKind {
-	case invoicing.SubjectOrganization:
+	switch rule.Subject(obj.SubjectKind) {
+	case rule.SubjectOrganization:
 		found, err := loadersFrom(ctx).Organizations.Load(ctx, obj.Line.OrganizationID)()
 		return organization(found), err
-	case invoicing.SubjectContract:
+	case rule.SubjectContract:
 		found, err := loadersFrom(ctx).Contracts.Load(ctx, obj.Line.ContractID)()
 		return contract(found), err
-	case invoicing.SubjectOffer:
+	case rule.SubjectOffer:
 		found, err := loadersFrom(ctx).Offers.Load(ctx, obj.Line.OfferID)()
 		return offer(found), err
-	case invoicing.SubjectLine:
+	case rule.SubjectLine:
 		return obj.Line, nil
 	}
 	return nil, nil

@@ -152,8 +152,11 @@ const sharesCompany = `EXISTS (
 		AND other.psa_company_id = o.psa_company_id
 		AND other.id <> o.id)`
 
-// blockers is everything that keeps a line from being posted, in the order people clear it. A record that is
-// missing in ConnectWise is named with what is mapped to it. Arguments: whether set-up is complete, and today.
+// choice says whose agreement a line would post to, in the words of rule.Reason.
+const choice = `CASE WHEN l.psa_agreement_id IS NOT NULL THEN 'LINE' ELSE 'CONTRACT' END`
+
+// blockers is everything that keeps a line from being posted, as rule.Reasons tells it. Arguments: whether
+// set-up is complete, and today.
 const blockers = `array_remove(ARRAY[
 	CASE WHEN NOT ?::boolean THEN 'SETUP_INCOMPLETE' END,
 	CASE WHEN NOT (i.valid AND l.listed) THEN 'INVOICE_NOT_VALID' END,
@@ -161,16 +164,18 @@ const blockers = `array_remove(ARRAY[
 	CASE WHEN o.excluded_from_sync THEN 'ORGANIZATION_EXCLUDED' END,
 	CASE WHEN f.psa_product_id IS NULL THEN 'PRODUCT_UNMAPPED' END,
 	CASE WHEN a.record_id IS NULL AND ` + sharesCompany + ` THEN 'AGREEMENT_REQUIRED' END,
-	CASE WHEN a.record_id IS NOT NULL AND a.company_id IS DISTINCT FROM o.psa_company_id THEN 'AGREEMENT_NOT_OF_COMPANY' END,
-	CASE WHEN a.cancelled OR a.end_date < ?::date THEN 'AGREEMENT_CLOSED' END,
-	CASE WHEN c.deleted THEN 'PSA_RECORD_MISSING:ORGANIZATION' END,
-	CASE WHEN p.deleted THEN 'PSA_RECORD_MISSING:OFFER' END,
-	CASE WHEN a.deleted THEN 'PSA_RECORD_MISSING:CONTRACT' END,
+	CASE WHEN a.company_id <> o.psa_company_id THEN 'AGREEMENT_NOT_OF_COMPANY:' || ` + choice + ` END,
+	CASE WHEN a.cancelled OR a.end_date < ?::date THEN 'AGREEMENT_CLOSED:' || ` + choice + ` END,
+	CASE WHEN c.deleted THEN 'PSA_RECORD_MISSING:COMPANY' END,
+	CASE WHEN p.deleted THEN 'PSA_RECORD_MISSING:PRODUCT' END,
+	CASE WHEN a.deleted THEN 'PSA_RECORD_MISSING:' || ` + choice + ` END,
 	CASE WHEN l.charge_end < l.charge_start THEN 'DATE_RANGE_INVALID' END,
-	CASE WHEN CASE WHEN a.record_id IS NULL THEN c.currency ELSE a.currency END <> t.currency THEN 'CURRENCY_MISMATCH' END
+	CASE WHEN a.record_id IS NOT NULL AND a.currency <> t.currency THEN 'CURRENCY_MISMATCH:' || ` + choice + `
+		WHEN a.record_id IS NULL AND c.currency <> t.currency THEN 'CURRENCY_MISMATCH:COMPANY' END,
+	CASE WHEN l.currency <> t.currency THEN 'CURRENCY_MISMATCH:INVOICE' END
 ], NULL)`
 
-// view returns the list with the columns that depend on more than the lines.
+// list returns the list with the columns that depend on more than the lines.
 func (v View) list() *grid.Grid {
 	args := []any{v.SetupComplete, v.Today}
 	return lines.

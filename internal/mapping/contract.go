@@ -83,12 +83,13 @@ var contracts = &grid.Grid{
 }
 
 // agreementProblem is the column that says why an agreement does not fit; what has ended depends on today.
+// Whose company's it should be is known only while the organization is mapped.
 func agreementProblem(today civil.Date) grid.Column {
 	return grid.Column{
 		SQL: `CASE
 			WHEN t.psa_agreement_id IS NULL THEN NULL
 			WHEN a.deleted THEN 'PSA_RECORD_MISSING'
-			WHEN a.company_id IS DISTINCT FROM o.psa_company_id THEN 'AGREEMENT_NOT_OF_COMPANY'
+			WHEN a.company_id <> o.psa_company_id THEN 'AGREEMENT_NOT_OF_COMPANY'
 			WHEN a.cancelled OR a.end_date < ?::date THEN 'AGREEMENT_CLOSED'
 			WHEN a.currency <> t.currency THEN 'CURRENCY_MISMATCH'
 		END`,

@@ -60,7 +60,7 @@ type Agreement struct {
 	EndDate       civil.Date
 	BillStartDate civil.Date
 	Cancelled     bool
-	// Currency is empty where ConnectWise tells none; the company's then applies.
+	// Currency is empty where ConnectWise tells none.
 	Currency string
 	// Deleted is known of copies only: ConnectWise does not answer with agreements it does not have.
 	Deleted     bool

@@ -66,6 +66,9 @@ func TestBlockersHoldForAllFacts(t *testing.T) {
 		positions := make([]int, len(blockers))
 		for i, b := range blockers {
 			positions[i] = slices.Index(codes, b.Code)
+			if (b.Subject == rule.NoSubject) != (b.Code == rule.SetupIncomplete) {
+				t.Errorf("subject of %s = %q", b.Code, b.Subject)
+			}
 			if !strings.HasSuffix(b.Message, ".") || strings.Contains(b.Message, "%!") || strings.Contains(b.Message, "  ") {
 				t.Errorf("message of %s = %q, want whole sentences", b.Code, b.Message)
 			}
@@ -92,7 +95,10 @@ func TestReadyIsWhatMayPost(t *testing.T) {
 		f := facts.Draw(t, "facts")
 		agreement, origin := f.Agreement()
 		chosen := origin == rule.AgreementOfLine || origin == rule.AgreementOfContract
-		currency := cmp.Or(agreement.Currency, f.Company.Currency, f.ContractCurrency)
+		currency := cmp.Or(agreement.Currency, f.ContractCurrency)
+		if origin == rule.NoAgreement {
+			currency = cmp.Or(f.Company.Currency, f.ContractCurrency)
+		}
 		mayPost := f.SetupComplete && f.InvoiceValid && !f.Excluded &&
 			f.Company.ID != 0 && !f.Company.Deleted &&
 			f.Product.ID != 0 && !f.Product.Deleted &&
