@@ -30,7 +30,7 @@ type Example struct {
 
 // openTabs is how many examples have a tab from the start; more would not be
 // readable.
-const openTabs = 5
+const openTabs = 6
 
 // Examples returns the examples that come with the gateway. It fails only if
 // the binary was built wrong.
