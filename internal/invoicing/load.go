@@ -9,8 +9,6 @@ package invoicing
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 
 	"crosswalk/internal/activity"
 	"crosswalk/internal/civil"
@@ -81,16 +79,14 @@ type monthLoad struct {
 	// before is how many rows the months before it had.
 	before int
 
-	rows       int
-	mismatched int
-	unknown    map[string]int
+	rows int
 }
 
 // load stages the month and merges it, in one transaction.
 func (l *monthLoad) load(ctx context.Context) error {
 	dates := platform.Range{From: l.month.FirstDay(), To: l.month.LastDay()}
 	return l.run.WriteCounted(ctx, func(ctx context.Context, tx *postgres.Tx) (jobs.Counts, error) {
-		l.rows, l.mismatched, l.unknown = 0, 0, make(map[string]int)
+		l.rows = 0
 		rules, err := l.Rules(ctx, tx, l.seller)
 		if err != nil {
 			return jobs.Counts{}, err
@@ -116,15 +112,9 @@ func (l *monthLoad) load(ctx context.Context) error {
 	})
 }
 
-// see takes note of a row that streams by.
-func (l *monthLoad) see(page platform.Page, row platform.InvoiceRow) {
+// see takes note that a row streams by.
+func (l *monthLoad) see(page platform.Page) {
 	l.rows++
-	if _, known := rule.ParseChargeType(row.ChargeType); !known {
-		l.unknown[row.ChargeType]++
-	}
-	if !rule.TotalMatches(row.Quantity, row.UnitPrice, row.TotalPrice, "") {
-		l.mismatched++
-	}
 	if l.rows%500 == 0 || l.rows == page.TotalCount {
 		l.run.Progress(l.before+l.rows, l.before+page.TotalCount)
 	}
@@ -136,11 +126,11 @@ func (l *monthLoad) report(m merged) []activity.Entry {
 	warn := func(code activity.Code, title, details string) {
 		entries = append(entries, activity.Entry{Level: activity.Warning, Code: code, Title: title, Details: details})
 	}
-	for _, kind := range slices.Sorted(maps.Keys(l.unknown)) {
-		warn(activity.UnknownChargeType, fmt.Sprintf("%d lines have the unknown charge type %q", l.unknown[kind], kind), "They are treated as one-time.")
+	for _, u := range m.UnknownCharges {
+		warn(activity.UnknownChargeType, fmt.Sprintf("%d lines have the unknown charge type %q", u.Lines, u.Text), "They are treated as one-time.")
 	}
-	if l.mismatched > 0 {
-		warn(activity.TotalMismatch, fmt.Sprintf("The total of %d lines is not quantity times unit price", l.mismatched), "They are loaded as invoiced.")
+	if m.Mismatched > 0 {
+		warn(activity.TotalMismatch, fmt.Sprintf("The total of %d lines is not quantity times unit price", m.Mismatched), "They are loaded as invoiced.")
 	}
 	if m.Duplicates > 0 {
 		warn(activity.DuplicateLine, fmt.Sprintf("%d lines came more than once", m.Duplicates), "The last of each counts.")

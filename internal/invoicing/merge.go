@@ -15,6 +15,10 @@ import (
 type merged struct {
 	jobs.Counts
 	Duplicates int
+	// UnknownCharges are counted by what the Platform calls them. Mismatched counts lines whose total is not
+	// quantity times unit price.
+	UnknownCharges []unknownCharge
+	Mismatched     int
 	// Unknown are the Platform ids of records that neither the store nor the feed knew.
 	UnknownOrganizations, UnknownContracts []string
 }
@@ -24,6 +28,9 @@ type merged struct {
 func (s *staging) merge(ctx context.Context, seller postgres.SellerID, period civil.YearMonth, feed platform.Feed) (merged, error) {
 	var m merged
 	if err := s.prepare(ctx, &m); err != nil {
+		return m, err
+	}
+	if err := s.inspect(ctx, &m); err != nil {
 		return m, err
 	}
 	for _, step := range []func(context.Context, postgres.SellerID, platform.Feed, *merged) error{

@@ -85,14 +85,14 @@ const stagedColumns = `position, platform_id, invoice_id, customer_id, contract_
 	charge_type, charge_type_text, invoiced_start, invoiced_end,
 	ruled_start, ruled_end, end_is_ruled, description, quantity, unit_price, amount, unit_cost`
 
-// lines collects the rows of a period, with the dates that the rules give them, and tells seen of each.
-func (s *staging) lines(ctx context.Context, feed platform.Feed, dates platform.Range, rules Rules, seen func(platform.Page, platform.InvoiceRow)) error {
+// lines collects the rows of a period, with the dates that the rules give them, and calls seen for each.
+func (s *staging) lines(ctx context.Context, feed platform.Feed, dates platform.Range, rules Rules, seen func(platform.Page)) error {
 	return s.copyInto(ctx, "staged_line", stagedColumns, func(add func(...any) error) error {
 		position := int64(0)
 		return feed.InvoiceRows(ctx, dates, func(page platform.Page, rows []platform.InvoiceRow) error {
 			for _, r := range rows {
 				position++
-				seen(page, r)
+				seen(page)
 				ruled := rules.apply(r)
 				charge, _ := rule.ParseChargeType(r.ChargeType)
 				var cost any
