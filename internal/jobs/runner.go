@@ -34,7 +34,8 @@ type Options struct {
 	Lease time.Duration
 	// Heartbeat is how often the lease is extended; 0 means a third of it.
 	Heartbeat time.Duration
-	// Poll is how often the runner looks for runs by itself, which finds those of dead workers; 0 means 5 s.
+	// Poll is how often the runner looks for runs by itself, which finds those of dead workers; 0 means a third of
+	// the lease.
 	Poll time.Duration
 	// MaxAttempts is how often a run may be begun, its worker dying each time, before it is failed; 0 means 5.
 	MaxAttempts int
@@ -48,7 +49,7 @@ func (o Options) withDefaults() Options {
 	o.Workers = cmp.Or(o.Workers, 8)
 	o.Lease = cmp.Or(o.Lease, 15*time.Second)
 	o.Heartbeat = cmp.Or(o.Heartbeat, o.Lease/3)
-	o.Poll = cmp.Or(o.Poll, 5*time.Second)
+	o.Poll = cmp.Or(o.Poll, o.Lease/3)
 	o.MaxAttempts = cmp.Or(o.MaxAttempts, 5)
 	o.Log = cmp.Or(o.Log, slog.Default())
 	if o.Worker == "" {
