@@ -91,7 +91,7 @@ func (r *Resolver) contractConnection(ctx context.Context, asked contractList) (
 		order: ordering(asked.orderBy, func(o *model.ContractOrder) grid.Order {
 			return grid.Order{Column: contractOrders[o.Field], Descending: descending(o.Direction)}
 		}, "platform_id"),
-		mapped: mappedAgreement, loader: loadersFrom(ctx).Agreements,
+		announce:  func(rows []mapping.Contract) { announceContracts(ctx, rows) },
 		condition: asked.condition,
 		fetch: func(ctx context.Context, tx *postgres.Tx, req grid.Request) (*grid.Result[mapping.Contract], error) {
 			return mapping.Contracts(ctx, tx, id, today, req)
@@ -106,6 +106,13 @@ func (r *Resolver) contractConnection(ctx context.Context, asked contractList) (
 	return &model.ContractConnection{
 		Nodes: c.nodes, Edges: c.edges, PageInfo: c.pageInfo, Range: c.span, TotalCount: result.Total, Facets: facets,
 	}, nil
+}
+
+// announceContracts tells the loaders which records the rows may ask for.
+func announceContracts(ctx context.Context, rows []mapping.Contract) {
+	set := loadersFrom(ctx)
+	announce(set.Agreements, rows, mappedAgreement)
+	announce(set.Organizations, rows, func(c mapping.Contract) *int64 { return &c.OrganizationID })
 }
 
 // condition compiles search, filter and, below an organization, the organization.
@@ -199,7 +206,7 @@ func contractsByID(today civil.Date) byIDFunc[model.Contract] {
 	return func(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID, ids []int64) ([]*model.Contract, error) {
 		result, err := mapping.Contracts(ctx, tx, seller, today, byNumber(mapping.ContractColumns, ids))
 		if err == nil {
-			announce(loadersFrom(ctx).Agreements, result.Rows, mappedAgreement)
+			announceContracts(ctx, result.Rows)
 		}
 		return inOrder(ids, result, err, func(c mapping.Contract) int64 { return c.ID }, contract)
 	}

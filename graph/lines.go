@@ -171,6 +171,9 @@ func announceLines(ctx context.Context, rows []invoicing.Line) {
 	announce(set.Companies, rows, func(l invoicing.Line) *psa.RecordID { return l.PsaCompanyID })
 	announce(set.Products, rows, func(l invoicing.Line) *psa.RecordID { return l.PsaProductID })
 	announce(set.Agreements, rows, func(l invoicing.Line) *psa.RecordID { return l.PsaAgreementID })
+	announce(set.Organizations, rows, func(l invoicing.Line) *int64 { return &l.OrganizationID })
+	announce(set.Contracts, rows, func(l invoicing.Line) *int64 { return &l.ContractID })
+	announce(set.Offers, rows, func(l invoicing.Line) *int64 { return &l.OfferID })
 }
 
 // lineView returns what lines are seen under, and the month to show: the one asked for, or the greatest loaded.

@@ -23,8 +23,8 @@ type list[T grid.Positioned, Filter, Facets any] struct {
 	facets    []facet[Filter, Facets]
 	// mapped is the ConnectWise record that a row is mapped to, loader what looks such records up.
 	mapped func(T) *psa.RecordID
-	loader announcer
-	// announce, where given, takes the place of mapped and loader for rows that are mapped in several ways.
+	loader announcer[psa.RecordID]
+	// announce, where given, takes the place of mapped and loader for rows that need more than one record.
 	announce func([]T)
 	// fetch reads the page.
 	fetch func(ctx context.Context, tx *postgres.Tx, req grid.Request) (*grid.Result[T], error)

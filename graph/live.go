@@ -11,20 +11,21 @@ import (
 // responseErrorMessage is what users read beside a RESPONSE_ERROR badge.
 const responseErrorMessage = "Please refresh the page in a few minutes and try again."
 
-// announcer is a loader of ConnectWise records of any kind.
-type announcer interface{ Announce(ids ...psa.RecordID) }
+// announcer is a loader of anything by K.
+type announcer[K any] interface{ Announce(ids ...K) }
 
-// announce tells the loader which ConnectWise records the rows may ask for.
-func announce[T any](loader announcer, rows []T, mapped func(T) *psa.RecordID) {
+// announce tells the loader what the rows may ask for; nil and 0 stand for nothing.
+func announce[T any, K comparable](loader announcer[K], rows []T, needed func(T) *K) {
+	var zero K
 	for _, row := range rows {
-		if id := mapped(row); id != nil {
+		if id := needed(row); id != nil && *id != zero {
 			loader.Announce(*id)
 		}
 	}
 }
 
 // shownLive returns the ConnectWise record that a row is mapped to, as show shows it; nil for an unmapped row.
-func shownLive[T, N any](ctx context.Context, loader *loaders.Loader[T], id *psa.RecordID, show func(loaders.Found[T]) *N) (*N, error) {
+func shownLive[T, N any](ctx context.Context, loader *loaders.Records[T], id *psa.RecordID, show func(loaders.Found[T]) *N) (*N, error) {
 	if id == nil {
 		return nil, nil
 	}
@@ -36,7 +37,7 @@ func shownLive[T, N any](ctx context.Context, loader *loaders.Loader[T], id *psa
 }
 
 // liveStatus returns the badge of a row: the stored state, with the overlay of what ConnectWise answers now.
-func liveStatus[T any](ctx context.Context, loader *loaders.Loader[T], id *psa.RecordID) (model.MappingStatus, error) {
+func liveStatus[T any](ctx context.Context, loader *loaders.Records[T], id *psa.RecordID) (model.MappingStatus, error) {
 	if id == nil {
 		return model.MappingStatusUnmapped, nil
 	}
@@ -48,7 +49,7 @@ func liveStatus[T any](ctx context.Context, loader *loaders.Loader[T], id *psa.R
 }
 
 // liveMessage returns what to say about the badge of a row that is mapped to what noun calls.
-func liveMessage[T any](ctx context.Context, loader *loaders.Loader[T], id *psa.RecordID, noun string) (*string, error) {
+func liveMessage[T any](ctx context.Context, loader *loaders.Records[T], id *psa.RecordID, noun string) (*string, error) {
 	if id == nil {
 		return nil, nil
 	}

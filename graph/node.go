@@ -116,7 +116,7 @@ func psaNodes[T, N any, P interface {
 }](
 	ctx context.Context, r *Resolver, numbers []int64,
 	find func(context.Context, *postgres.Tx, postgres.SellerID, []psa.RecordID) (map[psa.RecordID]T, error),
-	loader *loaders.Loader[T], show func(loaders.Found[T]) *N,
+	loader *loaders.Records[T], show func(loaders.Found[T]) *N,
 ) (map[int64]model.Node, error) {
 	ids := make([]psa.RecordID, len(numbers))
 	for i, number := range numbers {

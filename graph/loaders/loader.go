@@ -9,59 +9,58 @@ import (
 	"crosswalk/internal/psa"
 )
 
-// Loader looks up the ConnectWise records of one kind for one operation.
-type Loader[T any] struct {
-	*dataloader.Loader[psa.RecordID, Found[T]]
-	lookUp func([]psa.RecordID) (map[psa.RecordID]Found[T], error)
+// Loader looks up the things of one kind, V by K, for one operation.
+type Loader[K comparable, V any] struct {
+	*dataloader.Loader[K, V]
+	lookUp func([]K) (map[K]V, error)
 
 	mu        sync.Mutex
-	announced []psa.RecordID
-	lookUps   map[psa.RecordID]*lookedUp[T]
+	announced []K
+	lookUps   map[K]*lookedUp[K, V]
 }
 
+// Records looks up ConnectWise records of one kind, by number.
+type Records[T any] = Loader[psa.RecordID, Found[T]]
+
+// Rows looks up rows of ours that other rows belong to, by number.
+type Rows[T any] = Loader[int64, T]
+
 // lookedUp is one look-up and, once done is closed, what came of it.
-type lookedUp[T any] struct {
+type lookedUp[K comparable, V any] struct {
 	done  chan struct{}
-	found map[psa.RecordID]Found[T]
+	found map[K]V
 	err   error
 }
 
-// newLoader returns a loader whose batches run with the operation's context rather than that of the row
-// that happened to ask first.
-func newLoader[T any](ctx context.Context, s *Set, k kind[T]) *Loader[T] {
-	l := &Loader[T]{
-		lookUp:  func(ids []psa.RecordID) (map[psa.RecordID]Found[T], error) { return lookUp(ctx, s, k, ids) },
-		lookUps: make(map[psa.RecordID]*lookedUp[T]),
-	}
-	l.Loader = dataloader.NewBatchedLoader(l.batch,
-		dataloader.WithWait[psa.RecordID, Found[T]](window),
-		dataloader.WithBatchCapacity[psa.RecordID, Found[T]](capacity))
+func newLoader[K comparable, V any](lookUp func([]K) (map[K]V, error)) *Loader[K, V] {
+	l := &Loader[K, V]{lookUp: lookUp, lookUps: make(map[K]*lookedUp[K, V])}
+	l.Loader = dataloader.NewBatchedLoader(l.batch, dataloader.WithWait[K, V](window), dataloader.WithBatchCapacity[K, V](capacity))
 	return l
 }
 
-// Announce names records that the rows of a page may ask for. The first row to ask has all of them looked up,
-// so that a page costs as few calls as its ids allow, however its asks are spread over time, and fails once
+// Announce names what the rows of a page may ask for. The first row to ask has all of it looked up, so that a
+// page costs one read, or as few calls as its ids allow, however its asks are spread over time, and fails once
 // where ConnectWise fails. Where no row asks, nothing is looked up.
-func (l *Loader[T]) Announce(ids ...psa.RecordID) {
+func (l *Loader[K, V]) Announce(ids ...K) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.announced = append(l.announced, ids...)
 }
 
 // batch answers the asks of a moment. The look-ups they are part of may have been begun by an earlier batch.
-func (l *Loader[T]) batch(_ context.Context, ids []psa.RecordID) []*dataloader.Result[Found[T]] {
+func (l *Loader[K, V]) batch(_ context.Context, ids []K) []*dataloader.Result[V] {
 	asked := l.ask(ids)
-	results := make([]*dataloader.Result[Found[T]], len(ids))
+	results := make([]*dataloader.Result[V], len(ids))
 	for i, id := range ids {
 		<-asked[i].done
-		results[i] = &dataloader.Result[Found[T]]{Data: asked[i].found[id], Error: asked[i].err}
+		results[i] = &dataloader.Result[V]{Data: asked[i].found[id], Error: asked[i].err}
 	}
 	return results
 }
 
 // ask returns the look-up that each id is part of, and makes the one of those that no batch has asked for yet.
-func (l *Loader[T]) ask(ids []psa.RecordID) []*lookedUp[T] {
-	mine := &lookedUp[T]{done: make(chan struct{})}
+func (l *Loader[K, V]) ask(ids []K) []*lookedUp[K, V] {
+	mine := &lookedUp[K, V]{done: make(chan struct{})}
 	defer close(mine.done)
 	asked, missing := l.claim(ids, mine)
 	if len(missing) > 0 {
@@ -71,7 +70,7 @@ func (l *Loader[T]) ask(ids []psa.RecordID) []*lookedUp[T] {
 }
 
 // claim makes the ids without a look-up part of mine, and with them all that were announced.
-func (l *Loader[T]) claim(ids []psa.RecordID, mine *lookedUp[T]) (asked []*lookedUp[T], missing []psa.RecordID) {
+func (l *Loader[K, V]) claim(ids []K, mine *lookedUp[K, V]) (asked []*lookedUp[K, V], missing []K) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, id := range append(l.announced, ids...) {

@@ -36,9 +36,9 @@ type Found[T any] struct {
 
 // Set holds the loaders of one operation. Make a new one for each: answers are kept as long as it lives.
 type Set struct {
-	Companies  *Loader[psa.Company]
-	Products   *Loader[psa.Product]
-	Agreements *Loader[psa.Agreement]
+	Companies  *Records[psa.Company]
+	Products   *Records[psa.Product]
+	Agreements *Records[psa.Agreement]
 	// Organizations, Offers and Contracts read the rows that others belong to.
 	Organizations *Rows[mapping.Organization]
 	Offers        *Rows[mapping.Offer]
@@ -67,13 +67,13 @@ type Outcome struct {
 // is the operation's, and ends them all.
 func NewSet(ctx context.Context, db *postgres.DB, directory *psa.Directory, seller postgres.SellerID, today mapping.Today, deadline time.Time) *Set {
 	s := &Set{db: db, directory: directory, seller: seller, deadline: deadline}
-	s.Companies = newLoader(ctx, s, kind[psa.Company]{
+	s.Companies = newRecords(ctx, s, kind[psa.Company]{
 		live: directory.Companies.Look, mirror: psa.Companies.Find, deleted: func(c psa.Company) bool { return c.Deleted },
 	})
-	s.Products = newLoader(ctx, s, kind[psa.Product]{
+	s.Products = newRecords(ctx, s, kind[psa.Product]{
 		live: directory.Products.Look, mirror: psa.Products.Find, deleted: func(p psa.Product) bool { return p.Deleted },
 	})
-	s.Agreements = newLoader(ctx, s, kind[psa.Agreement]{
+	s.Agreements = newRecords(ctx, s, kind[psa.Agreement]{
 		live: directory.Agreements.Look, mirror: psa.Agreements.Find, deleted: func(a psa.Agreement) bool { return a.Deleted },
 	})
 	s.addRows(ctx, today)
@@ -101,6 +101,12 @@ type kind[T any] struct {
 	live    func(context.Context, postgres.SellerID, []psa.RecordID) (map[psa.RecordID]T, error)
 	mirror  func(context.Context, *postgres.Tx, postgres.SellerID, []psa.RecordID) (map[psa.RecordID]T, error)
 	deleted func(T) bool
+}
+
+// newRecords returns a loader that looks up with the operation's context rather than that of the row that
+// happened to ask first.
+func newRecords[T any](ctx context.Context, s *Set, k kind[T]) *Records[T] {
+	return newLoader(func(ids []psa.RecordID) (map[psa.RecordID]Found[T], error) { return lookUp(ctx, s, k, ids) })
 }
 
 // lookUp asks ConnectWise, and the mirror for what ConnectWise did not give.
