@@ -65,8 +65,18 @@ func refusedField(code invoicing.RefusalCode, edit invoicing.Edit) string {
 			return "chargeEndDate"
 		}
 		return "chargeStartDate"
+	case invoicing.Stale:
+		return "expectedRevision"
 	}
 	return ""
+}
+
+// refusalCode is what clients are told for a refusal.
+func refusalCode(code invoicing.RefusalCode) model.UserErrorCode {
+	if code == invoicing.Stale {
+		return model.UserErrorCodeConflict
+	}
+	return model.UserErrorCode(code)
 }
 
 // UpdateInvoiceLine changes one line.
@@ -94,7 +104,7 @@ func (r *mutationResolver) UpdateInvoiceLine(ctx context.Context, input model.Up
 		if field == "" || outcome.Whole != "" {
 			field = map[bool]string{true: "psaAgreementId", false: "invoiceLineId"}[outcome.Whole != ""]
 		}
-		payload.UserErrors = append(payload.UserErrors, userError(model.UserErrorCode(code), messageOf(outcome, code), field))
+		payload.UserErrors = append(payload.UserErrors, userError(refusalCode(code), messageOf(outcome, code), field))
 	}
 	lines, err := r.linesByNumber(ctx, []int64{number})
 	payload.InvoiceLine = first(lines)

@@ -49,6 +49,7 @@ type RefusalCode string
 const (
 	NotFound         RefusalCode = "NOT_FOUND"
 	Invalid          RefusalCode = "INVALID"
+	Stale            RefusalCode = "STALE"
 	Conflict         RefusalCode = "CONFLICT"
 	AlreadySynced    RefusalCode = "ALREADY_SYNCED"
 	PsaUnavailable   RefusalCode = "PSA_UNAVAILABLE"
@@ -64,7 +65,8 @@ func (c RefusalCode) Skips() bool { return c == AlreadySynced || c == Conflict }
 var Messages = map[RefusalCode]string{
 	NotFound:         "There is no such line. Refresh the list and try again.",
 	Invalid:          "The charge would end before it starts. Choose an end on or after the start.",
-	Conflict:         "The line is being posted, or was changed by someone else. Look at it again and then save.",
+	Stale:            "The line was changed by someone else in the meantime. Look at it again and then save.",
+	Conflict:         "The line is being posted. Look at it again when that is over.",
 	AlreadySynced:    "The line is posted and can no longer change. Change its Addition in ConnectWise.",
 	PsaUnavailable:   "ConnectWise does not answer, and this agreement is not known yet. Try again in a few minutes.",
 	NotOfCompany:     "This agreement belongs to another company than the line's organization is mapped to. Choose one of that company's agreements.",
@@ -221,7 +223,7 @@ func (e *lineEdit) apply(ctx context.Context, each bool, outcome *Outcome) error
 			WHEN NOT e.found THEN 'NOT_FOUND'
 			WHEN e.state = 'SYNCED' THEN 'ALREADY_SYNCED'
 			WHEN e.state NOT IN ('OPEN', 'FAILED') THEN 'CONFLICT'
-			WHEN e.revision <> $9::int THEN 'CONFLICT'
+			WHEN e.revision <> $9::int THEN 'STALE'
 			WHEN $2::int IS NOT NULL AND o.psa_company_id IS DISTINCT FROM $3::int THEN 'NOT_OF_COMPANY'
 			WHEN $2::int IS NOT NULL AND t.currency <> NULLIF($4::text, '') THEN 'CURRENCY_MISMATCH'
 			WHEN ($5::boolean OR $7::boolean) AND CASE

@@ -1,0 +1,388 @@
+package gateway_test
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/shopspring/decimal"
+
+	"crosswalk/internal/civil"
+	"crosswalk/internal/gateway/gatewaytest"
+	"crosswalk/internal/platform"
+)
+
+// keys are the sorted keys of lines by Platform id.
+func keys(lines map[string]line) []string { return slices.Sorted(maps.Keys(lines)) }
+
+// loadedPeriods are the months that can be shown, newest first, with how many lines each has.
+func loadedPeriods(t *testing.T, s *gatewaytest.Seller) []string {
+	t.Helper()
+	var data struct {
+		InvoicePeriods []struct {
+			Period    string
+			LineCount int
+			LoadedAt  time.Time
+		}
+	}
+	s.Must(t, viewer, `{ invoicePeriods { period lineCount loadedAt } }`, nil, &data)
+	list := []string{}
+	for _, p := range data.InvoicePeriods {
+		list = append(list, p.Period+" "+number(p.LineCount))
+		if time.Since(p.LoadedAt) > time.Hour || p.LoadedAt.After(time.Now().Add(time.Minute)) {
+			t.Errorf("%s was loaded at %s, want just now", p.Period, p.LoadedAt)
+		}
+	}
+	return list
+}
+
+func TestMonthsBeginAndEndWhereTheSellerIs(t *testing.T) {
+	t.Parallel()
+	w, clock := startMovable(t)
+	w.AddCustomer("Alpha", "1", "Active")
+	for _, on := range []string{"2025-11-30", "2025-12-01", "2025-12-31", "2026-01-01", "2026-05-01", "2026-05-31", "2026-06-01", "2026-06-30", "2026-07-01"} {
+		day, err := civil.ParseDate(on)
+		if err != nil {
+			t.Fatal(err)
+		}
+		billTo(w, "1", day, cycle(on))
+	}
+	w.Sync(t)
+	for _, c := range []struct {
+		now     string // Riga is two hours ahead in winter and three in summer
+		periods []string
+		month   string
+		want    []string
+	}{
+		{"2026-05-31T20:59:59Z", []string{"CURRENT_MONTH"}, "2026-05", []string{"2026-05-01", "2026-05-31"}},
+		{"2026-05-31T21:00:00Z", []string{"CURRENT_MONTH"}, "2026-06", []string{"2026-06-01", "2026-06-30"}},
+		{"2025-12-31T21:59:59Z", []string{"PREVIOUS_MONTH"}, "2025-11", []string{"2025-11-30"}},
+		{"2025-12-31T22:00:00Z", []string{"PREVIOUS_MONTH"}, "2025-12", []string{"2025-12-01", "2025-12-31"}},
+		{"2025-12-31T22:00:00Z", []string{"CURRENT_MONTH", "PREVIOUS_MONTH", "CURRENT_MONTH"}, "2026-01", []string{"2026-01-01"}},
+	} {
+		now, err := time.Parse(time.RFC3339, c.now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		clock.set(now)
+		loadLines(t, w.Seller, c.periods...)
+		if diff := cmp.Diff(c.want, keys(linesOf(t, w.Seller, c.month))); diff != "" {
+			t.Errorf("lines of %s after loading %v at %s (-want +got):\n%s", c.month, c.periods, c.now, diff)
+		}
+	}
+	clock.set(gatewaytest.Now().AddDate(0, 1, 0))
+	want := []string{"2026-06 00002", "2026-05 00002", "2026-01 00001", "2025-12 00002", "2025-11 00001"}
+	if diff := cmp.Diff(want, loadedPeriods(t, w.Seller)); diff != "" {
+		t.Errorf("loaded periods (-want +got):\n%s", diff)
+	}
+	clock.set(gatewaytest.Now().AddDate(0, 10, 0)) // March 2027: fifteen months back is December 2025
+	if diff := cmp.Diff(want[:4], loadedPeriods(t, w.Seller)); diff != "" {
+		t.Errorf("loaded periods in March 2027 (-want +got):\n%s", diff)
+	}
+}
+
+func TestALoadNeedsAPeriod(t *testing.T) {
+	t.Parallel()
+	w := gatewaytest.Start(t, gatewaytest.Options{})
+	var data struct{ LoadInvoiceLines gatewaytest.JobPayload }
+	w.Must(t, operator, `mutation { loadInvoiceLines(input: {periods: []}) { job { id } started userErrors { code message field } } }`, nil, &data)
+	wantRefused(t, "loadInvoiceLines of nothing", data.LoadInvoiceLines.UserErrors, "INVALID", "periods")
+}
+
+func TestLinesOfValidInvoicesAreLoaded(t *testing.T) {
+	t.Parallel()
+	d := startDesk(t, gatewaytest.Options{})
+	for _, status := range []string{"New", "New Corrected", "Verified", "Issued", "Paid", "Payment Card Error", "Something Else"} {
+		d.Platform.AddInvoice(platform.InvoiceHeader{CustomerID: "1", ContractID: "C-1", Currency: "EUR", Status: status}, cycle(status))
+	}
+	job := loadLines(t, d.Seller)
+	if job.Created != 4 || job.Updated+job.Unchanged+job.Skipped+job.Failed != 0 {
+		t.Errorf("the load counts %+v, want 4 new lines and nothing else", job)
+	}
+	got := make(map[string]string)
+	for id, l := range linesOf(t, d.Seller, may) {
+		got[id] = l.InvoiceStatus
+	}
+	want := map[string]string{"Verified": "VERIFIED", "Issued": "ISSUED", "Paid": "PAID", "Payment Card Error": "PAYMENT_CARD_ERROR"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("loaded lines and their invoices' statuses (-want +got):\n%s", diff)
+	}
+}
+
+func TestALineSaysWhatItsInvoiceSays(t *testing.T) {
+	t.Parallel()
+	d := startDesk(t, gatewaytest.Options{})
+	row := cycle("R-1")
+	row.Description, row.SubscriptionStartDate, row.SubscriptionEndDate = "Office, five seats", date(1).AddDays(-400), date(31)
+	row.Quantity, row.UnitPrice, row.TotalPrice = decimal.RequireFromString("2.50"), decimal.RequireFromString("-3.333333"), decimal.RequireFromString("-8.33")
+	row.ResellerPrice = decimal.NewNullDecimal(decimal.RequireFromString("1.10"))
+	header := billTo(d.World, "1", date(3), row)
+	billTo(d.World, "2", date(4), once("R-2"))
+	loadLines(t, d.Seller)
+	lines := linesOf(t, d.Seller, may)
+	l := lines["R-1"]
+	l.ID, l.Organization.ID, l.Contract.ID, l.Offer.ID, l.SyncBlockers = "", "", "", "", nil
+	want := line{
+		PlatformID: "R-1", InvoiceNumber: header.InvoiceNumber, InvoiceDate: "2026-05-03", InvoiceStatus: "VERIFIED", Period: may,
+		Description: "Office, five seats", ChargeType: "CYCLE_FEE", ChargeTypeText: "CycleFee", Recurrence: "RECURRING",
+		Quantity: "2.5", UnitPrice: "-3.333333", UnitCost: changedText("1.1"), Amount: money{"-8.33", "EUR"},
+		ChargeStartDate: chargeDate{changedText("2026-05-01"), "DEFAULT", changedText("2026-05-01")},
+		ChargeEndDate:   chargeDate{nil, "DEFAULT", changedText("2026-05-31")}, PsaAgreementOrigin: "NONE",
+		MappingStatus: "UNMAPPED", SyncStatus: "EXCLUDED", Revision: 1, Subscription: l.Subscription,
+	}
+	want.Organization.Name, want.Contract.PlatformID, want.Offer.Name = "Alpha", "C-1", "Office"
+	if diff := cmp.Diff(want, l); diff != "" {
+		t.Errorf("a recurring line (-want +got):\n%s", diff)
+	}
+	if s := l.Subscription; s == nil || s.ID != "S-R-1" || s.Name != "Office for R-1" || deref(s.StartDate) != "2025-03-27" || deref(s.EndDate) != "2026-05-31" {
+		t.Errorf("its subscription is %+v", s)
+	}
+	alone := lines["R-2"]
+	if alone.Subscription != nil || alone.UnitCost != nil || alone.Recurrence != "ONE_TIME" || alone.Organization.Name != "Beta" || alone.Amount != (money{"7.5", "EUR"}) ||
+		deref(alone.ChargeEndDate.Value) != "2026-05-31" || alone.ChargeEndDate.Invoiced != nil {
+		t.Errorf("a one-time line is %+v", alone)
+	}
+}
+
+func TestLinesOfCustomInvoicesAreOneTime(t *testing.T) {
+	t.Parallel()
+	d := startDesk(t, gatewaytest.Options{})
+	d.Platform.AddInvoice(platform.InvoiceHeader{CustomerID: "1", ContractID: "C-1", Currency: "EUR", Source: "Custom"}, cycle("by source"))
+	standIn := cycle("by offer")
+	standIn.OfferID, standIn.OfferName = "O-0", "Offer for Default Subscription"
+	billTo(d.World, "1", today(), standIn, cycle("standard"))
+	loadLines(t, d.Seller)
+	for id, l := range linesOf(t, d.Seller, may) {
+		if custom := id != "standard"; l.IsCustomInvoice != custom || (l.Recurrence == "ONE_TIME") != custom {
+			t.Errorf("the line %q is custom: %t, %s", id, l.IsCustomInvoice, l.Recurrence)
+		}
+	}
+}
+
+func TestAReloadAddsRefreshesAndKeepsDates(t *testing.T) {
+	t.Parallel()
+	d := startDesk(t, gatewaytest.Options{})
+	updateSettings(t, d.Seller, variables{"chargeStartDateRule": variables{"kind": "FIXED_DAY", "day": 15}, "chargeEndDateRule": variables{"kind": "FIXED_DAY", "day": 20}})
+	invoice := billTo(d.World, "1", date(5), cycle("same"), cycle("changed"), cycle("edited"), cycle("posted"), cycle("vanished"))
+	loadLines(t, d.Seller)
+	before := linesOf(t, d.Seller, may)
+	edit(t, d.Seller, before["edited"].ID, variables{"chargeStartDate": "2026-05-07", "chargeEndDate": "2026-05-09"})
+	setState(t, d.World, "SYNCED", "posted")
+	posted := lineOf(t, d.Seller, "posted")
+
+	updateSettings(t, d.Seller, variables{"chargeStartDateRule": variables{"kind": "NO_RULE"}, "chargeEndDateRule": variables{"kind": "NO_RULE"}})
+	for _, id := range []string{"changed", "edited", "posted"} {
+		row := cycle(id)
+		row.InvoiceID, row.Quantity, row.TotalPrice = invoice.InvoiceID, decimal.New(6, 0), decimal.New(60, 0)
+		row.ChargeStartDate = date(2)
+		if err := d.Platform.ReplaceRow(row); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := d.Platform.RemoveRow(invoice.InvoiceID, "vanished"); err != nil {
+		t.Fatal(err)
+	}
+	billTo(d.World, "1", date(6), cycle("new"))
+	job := loadLines(t, d.Seller)
+	if job.Created != 1 || job.Updated != 2 || job.Unchanged != 1 || job.Skipped != 1 {
+		t.Errorf("the reload counts %+v, want 1 new, 2 changed, 1 as before and 1 left alone", job)
+	}
+
+	after := linesOf(t, d.Seller, may)
+	if diff := cmp.Diff(before["same"], after["same"]); diff != "" {
+		t.Errorf("a line that did not change (-before +after):\n%s", diff)
+	}
+	if diff := cmp.Diff(posted, after["posted"]); diff != "" {
+		t.Errorf("a posted line (-before +after):\n%s", diff)
+	}
+	ruled := [2]chargeDate{{changedText("2026-05-15"), "SYSTEM_UPDATED", changedText("2026-05-02")}, {changedText("2026-05-20"), "SYSTEM_UPDATED", changedText("2026-05-31")}}
+	chosen := [2]chargeDate{{changedText("2026-05-07"), "USER_UPDATED", changedText("2026-05-02")}, {changedText("2026-05-09"), "USER_UPDATED", changedText("2026-05-31")}}
+	fresh := [2]chargeDate{{changedText("2026-05-01"), "DEFAULT", changedText("2026-05-01")}, {nil, "DEFAULT", changedText("2026-05-31")}}
+	for id, want := range map[string][2]chargeDate{"changed": ruled, "edited": chosen, "new": fresh} {
+		if diff := cmp.Diff(want, [2]chargeDate{after[id].ChargeStartDate, after[id].ChargeEndDate}); diff != "" {
+			t.Errorf("dates of %q (-want +got):\n%s", id, diff)
+		}
+	}
+	if got := after["changed"]; got.Quantity != "6" || got.Amount.Amount != "60" || got.Revision != before["changed"].Revision {
+		t.Errorf("the changed line is %+v, want the new quantity and total, and no revision that users did not make", got)
+	}
+	if !slices.Contains(after["vanished"].codes(), "INVOICE_NOT_VALID") {
+		t.Errorf("a line that the Platform lists no longer is blocked by %q, want INVOICE_NOT_VALID among it", after["vanished"].codes())
+	}
+	cleared := edit(t, d.Seller, after["edited"].ID, variables{"chargeStartDate": nil, "chargeEndDate": nil})
+	if diff := cmp.Diff(ruled, [2]chargeDate{cleared.ChargeStartDate, cleared.ChargeEndDate}); diff != "" {
+		t.Errorf("dates that were cleared return to the rule of the first load (-want +got):\n%s", diff)
+	}
+}
+
+func TestLinesOfInvoicesThatAreNotValidAnyMoreAreBlockedUntilTheyAre(t *testing.T) {
+	t.Parallel()
+	d := startDesk(t, gatewaytest.Options{})
+	reopened := billTo(d.World, "1", date(5), cycle("reopened"))
+	removed := billTo(d.World, "1", date(6), cycle("removed"))
+	billTo(d.World, "1", date(7), cycle("kept"))
+	loadLines(t, d.Seller)
+	d.ready(t)
+	blocked := func() map[string][]string {
+		got := make(map[string][]string)
+		for id, l := range linesOf(t, d.Seller, may) {
+			got[id] = l.codes()
+		}
+		return got
+	}
+	none := map[string][]string{"reopened": {}, "removed": {}, "kept": {}}
+	if diff := cmp.Diff(none, blocked()); diff != "" {
+		t.Fatalf("blockers before (-want +got):\n%s", diff)
+	}
+	_, rows, err := d.Platform.Invoice(removed.InvoiceID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Platform.RemoveInvoice(removed.InvoiceID); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Platform.SetInvoiceStatus(reopened.InvoiceID, "New Corrected"); err != nil {
+		t.Fatal(err)
+	}
+	loadLines(t, d.Seller)
+	want := map[string][]string{"reopened": {"INVOICE_NOT_VALID"}, "removed": {"INVOICE_NOT_VALID"}, "kept": {}}
+	if diff := cmp.Diff(want, blocked()); diff != "" {
+		t.Errorf("blockers after one invoice was reopened and one removed (-want +got):\n%s", diff)
+	}
+	if got := lineOf(t, d.Seller, "reopened").InvoiceStatus; got != "NEW_CORRECTED" {
+		t.Errorf("the reopened invoice is %s, want NEW_CORRECTED", got)
+	}
+	if err := d.Platform.SetInvoiceStatus(reopened.InvoiceID, "Paid"); err != nil {
+		t.Fatal(err)
+	}
+	d.Platform.AddInvoice(removed, rows...)
+	loadLines(t, d.Seller)
+	if diff := cmp.Diff(none, blocked()); diff != "" {
+		t.Errorf("blockers after both are valid again (-want +got):\n%s", diff)
+	}
+}
+
+func TestWhatIsOddAboutLinesIsAWarning(t *testing.T) {
+	t.Parallel()
+	d := startDesk(t, gatewaytest.Options{})
+	strange, also, off, rounded := cycle("strange"), cycle("also strange"), cycle("off"), cycle("rounded")
+	strange.ChargeType, also.ChargeType = "MysteryFee", "MysteryFee"
+	off.TotalPrice = decimal.RequireFromString("50.01")
+	rounded.UnitPrice, rounded.TotalPrice = decimal.RequireFromString("10.0009"), decimal.RequireFromString("50.00")
+	first, second := cycle("twice"), cycle("twice")
+	second.Quantity, second.TotalPrice = decimal.New(9, 0), decimal.New(90, 0)
+	billTo(d.World, "1", today(), strange, also, off, rounded, first, second)
+	yen := cycle("yen")
+	yen.Quantity, yen.UnitPrice, yen.TotalPrice = decimal.New(1, 0), decimal.RequireFromString("100.4"), decimal.New(100, 0)
+	d.Platform.AddContract(platform.Contract{ID: "C-JPY", CustomerID: "1", Currency: "JPY", BillingCycleDay: 1})
+	d.Platform.AddInvoice(platform.InvoiceHeader{CustomerID: "1", ContractID: "C-JPY", Currency: "JPY"}, yen)
+	draft := cycle("draft")
+	draft.ChargeType, draft.TotalPrice = "DraftFee", decimal.New(1, 0)
+	d.Platform.AddInvoice(platform.InvoiceHeader{CustomerID: "1", ContractID: "C-1", Currency: "EUR", Status: "New"}, draft)
+
+	job := loadLines(t, d.Seller)
+	var warnings []string
+	for _, entry := range job.LogEntries.Nodes {
+		if entry.Level == "WARNING" {
+			warnings = append(warnings, entry.Code+": "+entry.Title)
+		}
+	}
+	slices.Sort(warnings)
+	want := []string{
+		"DUPLICATE_LINE: 1 lines came more than once",
+		"TOTAL_MISMATCH: The total of 1 lines is not quantity times unit price",
+		`UNKNOWN_CHARGE_TYPE: 2 lines have the unknown charge type "MysteryFee"`,
+	}
+	if diff := cmp.Diff(want, warnings); diff != "" {
+		t.Errorf("warnings (-want +got):\n%s", diff)
+	}
+	lines := linesOf(t, d.Seller, may)
+	if got := lines["strange"]; got.ChargeType != "OTHER" || got.ChargeTypeText != "MysteryFee" || got.Recurrence != "ONE_TIME" {
+		t.Errorf("a line of an unknown charge type is %s (%s), %s", got.ChargeType, got.ChargeTypeText, got.Recurrence)
+	}
+	if lines["off"].Amount.Amount != "50.01" || lines["twice"].Quantity != "9" || job.Created != 6 {
+		t.Errorf("the total is %s, the repeated line's quantity %s of %d lines; want both as they came last, and 6 lines", lines["off"].Amount.Amount, lines["twice"].Quantity, job.Created)
+	}
+}
+
+func TestOrganizationsAndContractsThatAreNewComeWithTheirLines(t *testing.T) {
+	t.Parallel()
+	d := startDesk(t, gatewaytest.Options{})
+	d.AddCustomer("Gamma", "3", "Active")
+	billTo(d.World, "3", today(), cycle("of the feed"))
+	d.Platform.AddInvoice(platform.InvoiceHeader{CustomerID: "stranger", ContractID: "C-stranger", Currency: "USD"}, cycle("of nobody"))
+	job := loadLines(t, d.Seller)
+	lines := linesOf(t, d.Seller, may)
+	if got := lines["of the feed"]; got.Organization.Name != "Gamma" || got.Contract.PlatformID != "C-3" || got.SyncStatus != "EXCLUDED" || got.MappingStatus != "UNMAPPED" {
+		t.Errorf("a line of a new organization is %+v, want it Gamma's, excluded and unmapped", got)
+	}
+	if got := lines["of nobody"]; got.Organization.Name != "stranger" || got.Contract.PlatformID != "C-stranger" || got.SyncStatus != "EXCLUDED" {
+		t.Errorf("a line of an organization that the Platform does not have is %+v, want it known by its id", got)
+	}
+	codes := job.Codes()
+	for _, code := range []string{"ORGANIZATION_NOT_IN_FEED", "CONTRACT_NOT_IN_FEED"} {
+		if !slices.Contains(codes, code) {
+			t.Errorf("the load logged %q, want %s among it", codes, code)
+		}
+	}
+	if got := contractOf(t, d.Seller, "C-stranger"); got.Currency != "USD" || got.Organization.Name != "stranger" {
+		t.Errorf("the contract is %+v, want it as the line shows it", got)
+	}
+	checkMappingTotals(t, d.Seller)
+}
+
+func TestASecondLoadOfOtherMonthsIsRefusedWhileOneIsUnderWay(t *testing.T) {
+	t.Parallel()
+	d := startDesk(t, gatewaytest.Options{})
+	billTo(d.World, "1", today(), cycle("R-1"))
+	setFaults(t, d.Platform.SetFaults, stuck(rowsPath))
+	first := startLineLoad(t, d.Seller, "CURRENT_MONTH", "PREVIOUS_MONTH")
+	if !first.Started || len(first.UserErrors) > 0 {
+		t.Fatalf("the first load answered %+v, want a new run", first)
+	}
+	if same := startLineLoad(t, d.Seller, "PREVIOUS_MONTH", "CURRENT_MONTH"); same.Started || same.Job == nil || same.Job.ID != first.Job.ID || len(same.UserErrors) > 0 {
+		t.Errorf("a load of the same months answered %+v, want the run under way and no refusal", same)
+	}
+	other := startLineLoad(t, d.Seller, "CURRENT_MONTH")
+	if other.Started || other.Job == nil || other.Job.ID != first.Job.ID {
+		t.Errorf("a load of fewer months answered %+v, want the run under way", other)
+	}
+	wantRefused(t, "a load of fewer months", other.UserErrors, "JOB_RUNNING")
+	cancelJob(t, d.Seller, first.Job.ID)
+	if job := d.WaitForJob(t, first.Job.ID); job.State != "CANCELLED" {
+		t.Errorf("the cancelled run ended as %s", job.State)
+	}
+	if got := loadedPeriods(t, d.Seller); len(got) > 0 {
+		t.Errorf("a cancelled load left the months %q", got)
+	}
+	d.Platform.ClearFaults()
+	loadLines(t, d.Seller)
+}
+
+func TestALineThatCannotBeReadFailsTheWholeLoad(t *testing.T) {
+	t.Parallel()
+	d := startDesk(t, gatewaytest.Options{})
+	billTo(d.World, "1", date(5), cycle("good"))
+	loadLines(t, d.Seller)
+	kept := linesOf(t, d.Seller, may)
+	header := d.Platform.AddInvoice(platform.InvoiceHeader{CustomerID: "9", ContractID: "C-9", Currency: "EUR", InvoiceDate: date(6)}, cycle("would be new"), cycle("bad"))
+	bad := cycle("bad")
+	bad.InvoiceID, bad.RowID = header.InvoiceID, "bad"
+	bad.ChargeStartDate = civil.Date{Year: 2026, Month: 13, Day: 45}
+	if err := d.Platform.ReplaceRow(bad); err != nil {
+		t.Fatal(err)
+	}
+	job := d.WaitForJob(t, startLineLoad(t, d.Seller, "CURRENT_MONTH").Job.ID)
+	if job.State != "FAILED" || !strings.Contains(deref(job.Error), "page 1, row 3") {
+		t.Errorf("the load ended as %s: %s, want it failed, naming the page and the row", job.State, deref(job.Error))
+	}
+	if diff := cmp.Diff(kept, linesOf(t, d.Seller, may)); diff != "" {
+		t.Errorf("lines after the failure (-before +after):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"Alpha", "Beta"}, names(organizations(t, d.Seller))); diff != "" {
+		t.Errorf("organizations after the failure (-want +got):\n%s", diff)
+	}
+}
