@@ -167,6 +167,9 @@ func (w *World) Process(t testing.TB, lease time.Duration) *Process {
 	return p
 }
 
+// ID returns the number that the system knows the process by.
+func (p *Process) ID() int { return p.command.Process.Pid }
+
 // Kill ends the process as if the machine had lost power. It may be called again.
 func (p *Process) Kill() {
 	_ = p.command.Process.Kill() // it may have ended by itself
