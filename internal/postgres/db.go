@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"strings"
 	"time"
 
@@ -193,31 +194,47 @@ func (s *SystemDB) Write(ctx context.Context, fn func(ctx context.Context, tx *T
 // Tx is one transaction. Its methods must not be used concurrently.
 type Tx struct{ *sqlx.Tx }
 
+// mode is how a transaction runs, and which of its failures are worth another try.
 type mode struct {
-	options  sql.TxOptions
-	attempts int
-	retry    func(error) bool
+	options sql.TxOptions
+	retry   func(error) bool
 }
 
+// attempts bounds the tries of one transaction. After a restart of the server each connection of the pool may
+// be found broken once.
+const attempts = 12
+
 var (
-	readOnly  = mode{sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}, 2, isConnectionLost}
-	readWrite = mode{sql.TxOptions{Isolation: sql.LevelReadCommitted}, 5, isContention}
+	readOnly  = mode{sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}, isConnectionLost}
+	readWrite = mode{sql.TxOptions{Isolation: sql.LevelReadCommitted}, isContention}
 )
 
 func (db *DB) run(ctx context.Context, m mode, scope string, fn func(context.Context, *Tx) error) error {
 	for attempt := 1; ; attempt++ {
 		err := db.once(ctx, m, scope, fn)
-		if err == nil || attempt == m.attempts || ctx.Err() != nil || !m.retry(err) {
+		if err == nil || attempt == attempts || ctx.Err() != nil || !m.retry(err) && !neverBegan(err) {
 			return translate(ctx, err)
 		}
 	}
+}
+
+// beginError is a transaction that did not begin, so that nothing of it can have happened.
+type beginError struct{ err error }
+
+func (e *beginError) Error() string { return "begin: " + e.err.Error() }
+func (e *beginError) Unwrap() error { return e.err }
+
+// neverBegan reports whether a transaction failed because its connection turned out to be broken before it began.
+func neverBegan(err error) bool {
+	var begin *beginError
+	return errors.As(err, &begin) && isConnectionLost(err)
 }
 
 // once runs one transaction. The result is named so that a failed commit is an error.
 func (db *DB) once(ctx context.Context, m mode, scope string, fn func(context.Context, *Tx) error) (err error) {
 	tx, err := db.pool.BeginTxx(ctx, &m.options)
 	if err != nil {
-		return fmt.Errorf("begin: %w", err)
+		return &beginError{err}
 	}
 	defer func() {
 		if p := recover(); p != nil {
@@ -254,6 +271,10 @@ func isContention(err error) bool {
 
 func isConnectionLost(err error) bool {
 	if errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return true
+	}
+	var broken *net.OpError
+	if errors.As(err, &broken) && broken.Op != "dial" {
 		return true
 	}
 	return pq.As(err, pqerror.AdminShutdown, pqerror.CrashShutdown, pqerror.CannotConnectNow) != nil
