@@ -2,8 +2,6 @@ package graph
 
 import (
 	"context"
-	"slices"
-
 	"crosswalk/graph/loaders"
 	"crosswalk/graph/model"
 	"crosswalk/internal/civil"
@@ -27,7 +25,10 @@ func (r *queryResolver) PsaAgreements(ctx context.Context, companyID *string, fi
 			return nil, badInput(err.Error())
 		}
 		asked.company = psa.RecordID(number)
-		if asked.live, err = r.refreshAgreements(ctx, asked.company); err != nil {
+		if err := r.readMapping(ctx, func(context.Context, *postgres.Tx) error { return nil }); err != nil {
+			return nil, err // before ConnectWise is asked
+		}
+		if asked.live, err = loadersFrom(ctx).RefreshAgreementsOf(ctx, asked.company); err != nil {
 			return nil, err
 		}
 	}
@@ -81,21 +82,6 @@ func agreementCondition(f *model.PsaAgreementFilter, today civil.Date) grid.Cond
 		grid.Any(grid.IsNull("end_date", true), grid.Compare("end_date", grid.GreaterOrEqual, today)),
 	)
 	return grid.All(unless(f.IncludeClosed.Value(), open), anyOf("type", f.Type.Value()), anyOf("currency", f.Currency.Value()))
-}
-
-// refreshAgreements copies a company's agreements into the mirror. It returns false when ConnectWise does
-// not answer within the operation's budget.
-func (r *Resolver) refreshAgreements(ctx context.Context, company psa.RecordID) (bool, error) {
-	if err := r.readMapping(ctx, func(context.Context, *postgres.Tx) error { return nil }); err != nil {
-		return false, err
-	}
-	agreements, live, err := loadersFrom(ctx).AgreementsOf(ctx, company)
-	if err != nil || !live {
-		return false, err
-	}
-	return true, r.DB.Seller(seller(ctx)).Write(ctx, func(ctx context.Context, tx *postgres.Tx) error {
-		return psa.SaveAgreementsOf(ctx, tx, seller(ctx), company, slices.Clone(agreements))
-	})
 }
 
 // psaAgreement shows an agreement that was looked up.

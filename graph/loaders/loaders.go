@@ -80,13 +80,10 @@ func NewSet(ctx context.Context, db *postgres.DB, directory *psa.Directory, sell
 	return s
 }
 
-// AgreementsOf returns all agreements of a company; live is false when ConnectWise does not answer in time.
-func (s *Set) AgreementsOf(ctx context.Context, company psa.RecordID) (agreements []psa.Agreement, live bool, err error) {
-	ctx, cancel := context.WithDeadline(ctx, s.deadline)
-	defer cancel()
-	found, err := s.directory.AgreementsOf.Look(ctx, s.seller, []psa.RecordID{company})
-	live, err = s.note(err)
-	return found[company].Agreements, live, err
+// RefreshAgreementsOf mirrors the agreements of a company anew; live is false when ConnectWise does not answer in
+// time.
+func (s *Set) RefreshAgreementsOf(ctx context.Context, company psa.RecordID) (live bool, err error) {
+	return s.note(s.directory.RefreshAgreementsOf(ctx, s.db.Seller(s.seller), company, s.deadline))
 }
 
 // Outcome returns how ConnectWise behaved so far.

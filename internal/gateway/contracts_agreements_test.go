@@ -116,8 +116,13 @@ func TestThePickerOfOneCompanyReadsItsAgreementsFromConnectWise(t *testing.T) {
 			t.Errorf("the picker of ACME offers %+v, want it LIVE", a)
 		}
 	}
+	if calls := w.ConnectWise.CallCount("GET " + agreementsPath); calls != 2 {
+		t.Errorf("the picker of one company cost %d calls for agreements, want 2: its list, and where those not listed any more are", calls)
+	}
+	w.ConnectWise.ForgetCalls()
+	agreements(t, w.Seller, variables{"companyId": companyID(acme), "search": "renamed"})
 	if calls := w.ConnectWise.CallCount("GET " + agreementsPath); calls != 1 {
-		t.Errorf("the picker of one company cost %d calls for agreements, want 1", calls)
+		t.Errorf("the picker of one company without such news cost %d calls for agreements, want 1", calls)
 	}
 	closed := agreements(t, w.Seller, variables{"companyId": companyID(acme), "filter": variables{"includeClosed": true}})
 	state := make(map[string]bool)
@@ -139,6 +144,43 @@ func TestThePickerOfOneCompanyReadsItsAgreementsFromConnectWise(t *testing.T) {
 	addAgreement(t, w, simconnectwise.Agreement{ID: 501, Name: "Cloud", CompanyID: acme})
 	if got := agreements(t, w.Seller, variables{"companyId": companyID(acme)}).names(); !slices.Contains(got, "Cloud") {
 		t.Errorf("the picker of ACME offers %q, want the agreement that came back", got)
+	}
+}
+
+func TestThePickerOfOneCompanyNeverShowsAnEarlierAnswer(t *testing.T) {
+	t.Parallel()
+	w, acme, other := startAgreements(t, gatewaytest.Options{Gateway: func(c *gateway.Config) { c.PSAFreshness = time.Hour }})
+	pick := func(company int) []string {
+		return agreements(t, w.Seller, variables{"companyId": companyID(company), "filter": variables{"currency": "EUR"}}).names()
+	}
+	if got := pick(acme); !slices.Equal(got, []string{"Cloud", "cloudy"}) {
+		t.Fatalf("the picker of ACME offers %q at first", got)
+	}
+	made := addAgreement(t, w, simconnectwise.Agreement{Name: "Made since", CompanyID: acme})
+	if got := pick(acme); !slices.Equal(got, []string{"Cloud", "cloudy", "Made since"}) {
+		t.Errorf("the picker of ACME offers %q, want the agreement made since it was asked last", got)
+	}
+	signed := sign(t, w.Seller, contractOf(t, w.Seller, "C-1").ID, agreementID(made))
+	if err := w.ConnectWise.MoveAgreement(made, other); err != nil {
+		t.Fatal(err)
+	}
+	if got := pick(acme); !slices.Equal(got, []string{"Cloud", "cloudy"}) {
+		t.Errorf("the picker of ACME offers %q, want it without the agreement that moved to another company", got)
+	}
+	if got := contractOf(t, w.Seller, signed.PlatformID); deref(got.AgreementProblem) != "AGREEMENT_NOT_OF_COMPANY" || got.PsaAgreement.Deleted {
+		t.Errorf("the contract of the agreement that moved is %+v with %+v, want AGREEMENT_NOT_OF_COMPANY", got, got.PsaAgreement)
+	}
+	if got := pick(other); !slices.Equal(got, []string{"Backup 501", "Later", "Made since"}) {
+		t.Errorf("the picker of OTHER offers %q, want the agreement that moved there", got)
+	}
+	if err := w.ConnectWise.PurgeAgreement(made); err != nil {
+		t.Fatal(err)
+	}
+	if got := pick(other); !slices.Equal(got, []string{"Backup 501", "Later"}) {
+		t.Errorf("the picker of OTHER offers %q, want it without the deleted agreement", got)
+	}
+	if got := contractOf(t, w.Seller, signed.PlatformID); deref(got.AgreementProblem) != "PSA_RECORD_MISSING" {
+		t.Errorf("the contract of the deleted agreement has the problem %s, want PSA_RECORD_MISSING", deref(got.AgreementProblem))
 	}
 }
 

@@ -1,14 +1,11 @@
 package psa
 
 import (
-	"context"
-	"fmt"
 	"time"
 
 	"github.com/shopspring/decimal"
 
 	"crosswalk/internal/civil"
-	"crosswalk/internal/postgres"
 	"crosswalk/internal/postgres/grid"
 )
 
@@ -245,27 +242,4 @@ func orZero[T any](v *T) T {
 		return zero
 	}
 	return *v
-}
-
-// SaveAgreementsOf copies all agreements of one company into the mirror and flags those it no longer has.
-func SaveAgreementsOf(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID, company RecordID, agreements []Agreement) error {
-	if _, err := Agreements.Save(ctx, tx, seller, agreements); err != nil {
-		return err
-	}
-	ids := make([]RecordID, len(agreements))
-	for i, a := range agreements {
-		ids[i] = a.ID
-	}
-	_, err := tx.ExecContext(ctx, `
-		UPDATE psa_agreement
-		SET deleted = true, mirrored_at = now()
-		WHERE seller_id = $1
-			AND company_id = $2
-			AND record_id <> ALL($3)
-			AND NOT deleted`,
-		seller, company, ids)
-	if err != nil {
-		return fmt.Errorf("flag vanished agreements of company %d: %w", company, err)
-	}
-	return nil
 }

@@ -94,6 +94,15 @@ func (s *Simulator) SetAgreementCurrency(id int, code string) error {
 	return s.edit("agreement", id, map[string]any{"currency": value})
 }
 
+// MoveAgreement gives an agreement to another company.
+func (s *Simulator) MoveAgreement(id, company int) error {
+	to, exists := s.CompanyByID(company)
+	if !exists {
+		return fmt.Errorf("company %d does not exist", company)
+	}
+	return s.edit("agreement", id, map[string]any{"company": reference{id: int64(company), name: to.Name}})
+}
+
 // MarkInvoiced says that everything before a day is invoiced: the agreement's nextInvoiceDate moves there.
 func (s *Simulator) MarkInvoiced(agreement int, next civil.Date) error {
 	return s.edit("agreement", agreement, map[string]any{"nextInvoiceDate": dateValueOf(next)})

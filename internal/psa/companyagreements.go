@@ -1,0 +1,58 @@
+package psa
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"crosswalk/internal/postgres"
+)
+
+// RefreshAgreementsOf mirrors the agreements of one company as ConnectWise has them now. ConnectWise has until
+// deadline to answer; the error is *UnavailableError when it did not, and the mirror is then as it was.
+func (d *Directory) RefreshAgreementsOf(ctx context.Context, db *postgres.SellerDB, company RecordID, deadline time.Time) error {
+	waiting, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	found, err := d.AgreementsOf.lookup(waiting, db.ID(), []RecordID{company}, true)
+	if err != nil {
+		return err
+	}
+	var others []RecordID
+	err = db.Write(ctx, func(ctx context.Context, tx *postgres.Tx) error {
+		if _, err := Agreements.Save(ctx, tx, db.ID(), found[company].Agreements); err != nil {
+			return err
+		}
+		others, err = unlistedAgreements(ctx, tx, db.ID(), company, found[company].Agreements)
+		return err
+	})
+	if err != nil || len(others) == 0 {
+		return err
+	}
+	// They may be gone, with another company now, or newer than the answer.
+	said := Confirm(waiting, d.Agreements, Agreements, db.ID(), others)
+	return db.Write(ctx, func(ctx context.Context, tx *postgres.Tx) error {
+		_, _, err := said.Settle(ctx, tx, db.ID(), nil)
+		return err
+	})
+}
+
+// unlistedAgreements returns the mirrored agreements of a company that are not among those listed.
+func unlistedAgreements(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID, company RecordID, listed []Agreement) ([]RecordID, error) {
+	ids := make([]RecordID, len(listed))
+	for i, a := range listed {
+		ids[i] = a.ID
+	}
+	var others []RecordID
+	err := tx.SelectContext(ctx, &others, `
+		SELECT record_id
+		FROM psa_agreement
+		WHERE seller_id = $1
+			AND company_id = $2
+			AND record_id <> ALL($3)
+			AND NOT deleted`,
+		seller, company, ids)
+	if err != nil {
+		return nil, fmt.Errorf("find agreements of company %d that are not listed: %w", company, err)
+	}
+	return others, nil
+}
