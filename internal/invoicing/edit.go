@@ -3,6 +3,7 @@ package invoicing
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"crosswalk/internal/activity"
@@ -163,17 +164,17 @@ type lineEdit struct {
 
 // settle learns the agreement, and refuses the whole edit when no line could have it.
 func (e *lineEdit) settle(ctx context.Context, said *psa.Confirmation[psa.Agreement]) (RefusalCode, error) {
-	found, _, err := said.Settle(ctx, e.tx, e.seller, nil)
+	found, gone, err := said.Settle(ctx, e.tx, e.seller, nil)
 	if err != nil || e.Agreement.Value == nil {
 		return "", err
 	}
 	var known bool
 	e.agreement, known = found[*e.Agreement.Value]
 	switch {
+	case e.agreement.Deleted || slices.Contains(gone, *e.Agreement.Value):
+		return NotFound, nil
 	case !known:
 		return PsaUnavailable, nil
-	case e.agreement.Deleted:
-		return NotFound, nil
 	case e.agreement.IsClosed(e.today):
 		return Closed, nil
 	}

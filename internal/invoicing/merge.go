@@ -50,7 +50,7 @@ func (s *staging) merge(ctx context.Context, seller postgres.SellerID, period ci
 func (s *staging) prepare(ctx context.Context, m *merged) error {
 	_, err := s.tx.ExecContext(ctx, `
 		ANALYZE staged_invoice;
-		ANALYZE staged_line;
+		ANALYZE staged_line (platform_id, invoice_id, customer_id, contract_id, offer_id);
 		DELETE FROM staged_line l
 		WHERE NOT EXISTS (SELECT FROM staged_invoice i WHERE i.platform_id = l.invoice_id AND i.valid)`)
 	if err != nil {
