@@ -239,7 +239,6 @@ func lineCondition(f *model.InvoiceLineFilter) (grid.Condition, error) {
 		anyOf("charge_type", f.ChargeType.Value()),
 		anyOf("currency", f.Currency.Value()),
 		anyOf("mapping_status", f.MappingStatus.Value()),
-		anyOf("sync_status", f.SyncStatus.Value()),
 	}
 	if values := f.Recurrence.Value(); values != nil {
 		var recurring []bool
@@ -248,12 +247,11 @@ func lineCondition(f *model.InvoiceLineFilter) (grid.Condition, error) {
 		}
 		conditions = append(conditions, grid.OneOf("recurring", recurring))
 	}
+	if statuses := f.SyncStatus.Value(); statuses != nil {
+		conditions = append(conditions, invoicing.OfStatus(texts(statuses)))
+	}
 	if codes := f.Blocker.Value(); codes != nil {
-		texts := make([]string, len(codes))
-		for i, code := range codes {
-			texts[i] = string(code)
-		}
-		conditions = append(conditions, invoicing.Blocked(texts))
+		conditions = append(conditions, invoicing.Blocked(texts(codes)))
 	}
 	if custom := f.IsCustomInvoice.Value(); custom != nil {
 		conditions = append(conditions, grid.Compare("custom", grid.Equal, *custom))
@@ -263,6 +261,15 @@ func lineCondition(f *model.InvoiceLineFilter) (grid.Condition, error) {
 		idFilter{"organization_id", typeOrganization, f.OrganizationID.Value()},
 		idFilter{"contract_id", typeContract, f.ContractID.Value()},
 		idFilter{"offer_id", typeOffer, f.OfferID.Value()})
+}
+
+// texts returns enum values as text.
+func texts[T ~string](values []T) []string {
+	list := make([]string, len(values))
+	for i, value := range values {
+		list[i] = string(value)
+	}
+	return list
 }
 
 // invoiceLine shows a row.

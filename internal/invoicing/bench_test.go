@@ -271,7 +271,7 @@ func BenchmarkLines(b *testing.B) {
 		return grid.Request{Columns: columns, Where: grid.All(append(where, month)...), Order: byDate, Page: page}
 	}
 	counted := func(req grid.Request) grid.Request { req.Total = true; return req }
-	ready, unmapped := grid.OneOf("sync_status", []string{"READY"}), Blocked([]string{"PRODUCT_UNMAPPED"})
+	ready, failed, unmapped := OfStatus([]string{"READY"}), OfStatus([]string{"FAILED"}), Blocked([]string{"PRODUCT_UNMAPPED"})
 	size, offset := 20, m.lines/5
 	there, err := grid.NewPage(&size, nil, nil, nil, &offset)
 	if err != nil {
@@ -296,6 +296,7 @@ func BenchmarkLines(b *testing.B) {
 		{"a fifth of the way in, by cursor", list(deep)},
 		{"ready, first page", list(page, ready)},
 		{"ready, first page with total", counted(list(page, ready))},
+		{"failed, of which there are none", list(page, failed)},
 		{"by blocker, first page", list(page, unmapped)},
 		{"by blocker, first page with total", counted(list(page, unmapped))},
 		{"search, first page", list(page, Search(seller, "Business 123"))},

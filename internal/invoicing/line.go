@@ -8,6 +8,7 @@ import (
 	"github.com/shopspring/decimal"
 
 	"crosswalk/internal/civil"
+	"crosswalk/internal/invoicing/rule"
 	"crosswalk/internal/postgres"
 	"crosswalk/internal/postgres/grid"
 	"crosswalk/internal/psa"
@@ -199,6 +200,25 @@ func Lines(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID, view 
 // OfPeriod holds for the lines of one month.
 func OfPeriod(month civil.YearMonth) grid.Condition {
 	return grid.Compare("period", grid.Equal, month.FirstDay())
+}
+
+// OfStatus holds for lines in one of the statuses. What a status says of stored values is said beside it: the
+// database knows how many rows those leave, and nothing of a status that it has to work out.
+func OfStatus(statuses []string) grid.Condition {
+	exact := grid.OneOf("sync_status", statuses)
+	if len(statuses) != 1 {
+		return exact
+	}
+	switch status := rule.SyncStatus(statuses[0]); status {
+	case rule.Ready:
+		return grid.All(grid.Expression(joinEverything, `l.state = 'OPEN' AND l.listed AND i.valid AND NOT o.excluded_from_sync
+			AND o.psa_company_id IS NOT NULL AND f.psa_product_id IS NOT NULL`), grid.Likely(exact))
+	case rule.Excluded:
+		return grid.All(grid.Expression(joinOrganization, `o.excluded_from_sync`), grid.Likely(exact))
+	case rule.Syncing, rule.Unconfirmed, rule.Synced, rule.Failed:
+		return grid.All(grid.Expression(nil, `l.state = ?`, string(status)), grid.Likely(exact))
+	}
+	return exact
 }
 
 // Blocked holds for lines that one of the codes keeps from being posted.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -254,6 +255,9 @@ func TestQueriesSayWhatTheRulesSay(t *testing.T) {
 					rt.Errorf("line %+v of\n%+v (-rules +query):\n%s", f.lines[i], f, diff)
 				}
 			}
+			if err := f.checkFilters(ctx, rt, tx, seller); err != nil {
+				return err
+			}
 			if len(result.Rows) != len(f.lines) {
 				rt.Errorf("%d lines are listed, want %d", len(result.Rows), len(f.lines))
 			}
@@ -263,6 +267,43 @@ func TestQueriesSayWhatTheRulesSay(t *testing.T) {
 			rt.Fatal(err)
 		}
 	})
+}
+
+// checkFilters checks that filters by a status and by a code find the lines that have it.
+func (f facts) checkFilters(ctx context.Context, t *rapid.T, tx *postgres.Tx, seller postgres.SellerID) error {
+	status := rapid.SampledFrom([]string{"NOT_READY", "EXCLUDED", "READY", "SYNCING", "UNCONFIRMED", "SYNCED", "FAILED"}).Draw(t, "status")
+	code := rapid.SampledFrom([]string{
+		"SETUP_INCOMPLETE", "INVOICE_NOT_VALID", "ORGANIZATION_UNMAPPED", "ORGANIZATION_EXCLUDED", "PRODUCT_UNMAPPED", "AGREEMENT_REQUIRED",
+		"AGREEMENT_NOT_OF_COMPANY", "AGREEMENT_CLOSED", "PSA_RECORD_MISSING", "DATE_RANGE_INVALID", "CURRENCY_MISMATCH",
+	}).Draw(t, "code")
+	var withStatus, withCode []int64
+	for i, l := range f.lines {
+		says := f.byRules(l)
+		if says.Sync == status {
+			withStatus = append(withStatus, int64(i+1))
+		}
+		if slices.ContainsFunc(says.Blockers, func(reason string) bool { return string(rule.Reason(reason).Explain().Code) == code }) {
+			withCode = append(withCode, int64(i+1))
+		}
+	}
+	for _, c := range []struct {
+		name  string
+		where grid.Condition
+		want  []int64
+	}{{status, OfStatus([]string{status}), withStatus}, {code, Blocked([]string{code}), withCode}} {
+		result, err := Lines(ctx, tx, seller, f.view, grid.Request{Where: c.where, Page: grid.FirstRows(len(f.lines))})
+		if err != nil {
+			return err
+		}
+		var got []int64
+		for _, row := range result.Rows {
+			got = append(got, row.RowID)
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("lines filtered by %s of\n%+v (-want +got):\n%s", c.name, f, diff)
+		}
+	}
+	return nil
 }
 
 func openDatabase(t testing.TB) *postgres.DB {

@@ -90,6 +90,12 @@ func OneOf[T any](column string, values []T) Condition {
 	})
 }
 
+// Likely holds where c does, and has the database expect that this is every other row, where it would take a
+// computed value for rare. A page is then read in the list's order rather than sorted out of all rows.
+func Likely(c Condition) Condition {
+	return conditionFunc(func(s *statement) string { return "CASE WHEN " + s.nest(c) + " THEN true ELSE false END" })
+}
+
 // IsNull holds where the column has no value, or, with null false, where it has one.
 func IsNull(column string, null bool) Condition {
 	return conditionFunc(func(s *statement) string {
