@@ -82,10 +82,11 @@ type monthLoad struct {
 	rows int
 }
 
-// load stages the month and merges it, in one transaction.
-func (l *monthLoad) load(ctx context.Context) error {
+// load stages the month and merges it, in one transaction. When its context ends, reading ends, and the transaction is
+// then undone in order: ended by its context it would be undone while a COPY still listens on its connection.
+func (l *monthLoad) load(reading context.Context) error {
 	dates := platform.Range{From: l.month.FirstDay(), To: l.month.LastDay()}
-	return l.run.WriteCounted(ctx, func(ctx context.Context, tx *postgres.Tx) (jobs.Counts, error) {
+	return l.run.WriteCounted(context.WithoutCancel(reading), func(ctx context.Context, tx *postgres.Tx) (jobs.Counts, error) {
 		l.rows = 0
 		rules, err := l.Rules(ctx, tx, l.seller)
 		if err != nil {
@@ -96,11 +97,14 @@ func (l *monthLoad) load(ctx context.Context) error {
 			return jobs.Counts{}, err
 		}
 		l.run.Step("Reading invoices of " + l.month.String() + " from the Platform")
-		if err := stage.invoices(ctx, l.feed, dates); err != nil {
+		if err := stage.invoices(reading, l.feed, dates); err != nil {
 			return jobs.Counts{}, err
 		}
 		l.run.Step("Reading invoice lines of " + l.month.String() + " from the Platform")
-		if err := stage.lines(ctx, l.feed, dates, rules, l.see); err != nil {
+		if err := stage.lines(reading, l.feed, dates, rules, l.see); err != nil {
+			return jobs.Counts{}, err
+		}
+		if err := reading.Err(); err != nil {
 			return jobs.Counts{}, err
 		}
 		l.run.Step("Saving invoice lines of " + l.month.String())

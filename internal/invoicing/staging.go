@@ -42,8 +42,10 @@ func newStaging(ctx context.Context, tx *postgres.Tx) (*staging, error) {
 	return &staging{tx: tx}, nil
 }
 
-// copyInto streams what feed calls its add function with into a table, and ends the stream when feed returns.
-func (s *staging) copyInto(ctx context.Context, table, columns string, feed func(add func(values ...any) error) error) error {
+// copyInto streams what feed calls its add function with into a table, and ends the stream when feed returns,
+// which it does soon after reading ends. The stream itself is never cut from outside.
+func (s *staging) copyInto(reading context.Context, table, columns string, feed func(add func(values ...any) error) error) error {
+	ctx := context.WithoutCancel(reading)
 	stream, err := s.tx.PrepareContext(ctx, "COPY "+table+" ("+columns+") FROM STDIN")
 	if err != nil {
 		return fmt.Errorf("copy into %s: %w", table, err)
