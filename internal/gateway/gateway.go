@@ -164,7 +164,8 @@ func (g *Gateway) Done() <-chan struct{} { return g.server.Done() }
 func (g *Gateway) Err() error { return g.server.Err() }
 
 // Stop lets requests under way finish, hands background runs over to other replicas, and returns when
-// nothing runs any more, or when ctx is done. It may be called again.
+// nothing is served or run any more, or when ctx is done. Look-ups that nobody waits for may take some seconds
+// longer; they only read. It may be called again.
 func (g *Gateway) Stop(ctx context.Context) error {
 	var problems []error
 	for i := len(g.services) - 1; i >= 0; i-- {
