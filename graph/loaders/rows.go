@@ -2,6 +2,7 @@ package loaders
 
 import (
 	"context"
+	"slices"
 
 	"crosswalk/internal/mapping"
 	"crosswalk/internal/postgres"
@@ -9,7 +10,7 @@ import (
 	"crosswalk/internal/psa"
 )
 
-// newRows returns a loader each of whose look-ups is one read. The rows may ask for the ConnectWise records that
+// newRows returns a loader each of whose look-ups is one transaction of reads. The rows may ask for the ConnectWise records that
 // they are mapped to, so those are announced.
 func newRows[T grid.Positioned, R any](
 	ctx context.Context, s *Set, columns []string, number func(T) int64, mapped func(T) *psa.RecordID, records *Records[R],
@@ -18,16 +19,17 @@ func newRows[T grid.Positioned, R any](
 	return newLoader(func(ids []int64) (map[int64]T, error) {
 		found := make(map[int64]T, len(ids))
 		err := s.db.Seller(s.seller).Read(ctx, func(ctx context.Context, tx *postgres.Tx) error {
-			result, err := list(ctx, tx, s.seller, grid.Request{
-				Columns: columns, Where: grid.OneOf("id", ids), Page: grid.FirstRows(len(ids)),
-			})
-			if err != nil {
-				return err
-			}
-			for _, row := range result.Rows {
-				found[number(row)] = row
-				if id := mapped(row); id != nil {
-					records.Announce(*id)
+			// Several pages of one operation may ask for more rows together than a list gives at a time.
+			for some := range slices.Chunk(ids, grid.MaxSize) {
+				result, err := list(ctx, tx, s.seller, grid.ByNumber(columns, some))
+				if err != nil {
+					return err
+				}
+				for _, row := range result.Rows {
+					found[number(row)] = row
+					if id := mapped(row); id != nil {
+						records.Announce(*id)
+					}
 				}
 			}
 			return nil

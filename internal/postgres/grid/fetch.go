@@ -31,6 +31,12 @@ type Request struct {
 	KnownTotal func(ctx context.Context, tx *postgres.Tx) (int, error)
 }
 
+// ByNumber is the request for the rows with the numbers given, at most MaxSize, of a list whose number is the
+// column id.
+func ByNumber(columns []string, numbers []int64) Request {
+	return Request{Columns: columns, Where: OneOf("id", numbers), Page: FirstRows(len(numbers))}
+}
+
 // Facet asks for the distinct values of a column among the rows where a condition holds.
 type Facet struct {
 	Column string
