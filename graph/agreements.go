@@ -63,7 +63,7 @@ func (r *Resolver) agreementConnection(ctx context.Context, asked agreementList)
 	if err != nil {
 		return nil, err
 	}
-	c := connect(result, func(m psa.MirroredAgreement) *model.PsaAgreement {
+	c := connect(ctx, result, func(m psa.MirroredAgreement) *model.PsaAgreement {
 		return psaAgreement(loaders.Found[psa.Agreement]{Record: m.Record(), Deleted: m.Deleted, Live: asked.live})
 	}, func(cursor string, node *model.PsaAgreement) *model.PsaAgreementEdge {
 		return &model.PsaAgreementEdge{Cursor: cursor, Node: node}

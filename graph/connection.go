@@ -1,6 +1,8 @@
 package graph
 
 import (
+	"context"
+
 	"crosswalk/graph/model"
 	"crosswalk/internal/postgres/grid"
 )
@@ -42,16 +44,21 @@ type connection[N, E any] struct {
 	span     *model.PageRange
 }
 
-// connect turns a page of rows into the parts of a connection.
-func connect[T, N, E any](result *grid.Result[T], node func(T) N, edge func(cursor string, node N) E) connection[N, E] {
+// connect turns a page of rows into the parts of a connection. Every edge costs a cursor, so there are none
+// where none is selected.
+func connect[T, N, E any](ctx context.Context, result *grid.Result[T], node func(T) N, edge func(cursor string, node N) E) connection[N, E] {
 	c := connection[N, E]{
 		nodes:    make([]N, len(result.Rows)),
-		edges:    make([]E, len(result.Rows)),
 		pageInfo: &model.PageInfo{HasNextPage: result.HasNext, HasPreviousPage: result.HasPrevious},
 	}
 	for i, row := range result.Rows {
 		c.nodes[i] = node(row)
-		c.edges[i] = edge(result.Cursor(i), c.nodes[i])
+	}
+	if selectionOf(ctx).has("edges") {
+		c.edges = make([]E, len(result.Rows))
+		for i, n := range c.nodes {
+			c.edges[i] = edge(result.Cursor(i), n)
+		}
 	}
 	if n := len(result.Rows); n > 0 {
 		start, end := result.Cursor(0), result.Cursor(n-1)

@@ -100,7 +100,7 @@ func (r *Resolver) contractConnection(ctx context.Context, asked contractList) (
 	if err != nil {
 		return nil, err
 	}
-	c := connect(result, contract, func(cursor string, node *model.Contract) *model.ContractEdge {
+	c := connect(ctx, result, contract, func(cursor string, node *model.Contract) *model.ContractEdge {
 		return &model.ContractEdge{Cursor: cursor, Node: node}
 	})
 	return &model.ContractConnection{
@@ -204,7 +204,7 @@ func (r *contractResolver) MappingStatusMessage(ctx context.Context, obj *model.
 // contractsByID returns the rows with these numbers that exist, in their order.
 func contractsByID(today civil.Date) byIDFunc[model.Contract] {
 	return func(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID, ids []int64) ([]*model.Contract, error) {
-		result, err := mapping.Contracts(ctx, tx, seller, today, byNumber(mapping.ContractColumns, ids))
+		result, err := mapping.Contracts(ctx, tx, seller, today, grid.ByNumber(mapping.ContractColumns, ids))
 		if err == nil {
 			announceContracts(ctx, result.Rows)
 		}

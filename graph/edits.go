@@ -125,11 +125,6 @@ func (k editedKind[N]) parse(request requestedEdit, index int, in inputShape) (m
 	return edit, problems
 }
 
-// byNumber is the request for rows by their numbers.
-func byNumber(columns []string, ids []int64) grid.Request {
-	return grid.Request{Columns: columns, Where: grid.OneOf("id", ids), Page: grid.FirstRows(len(ids))}
-}
-
 // inOrder shows rows that were read by number in the order of the numbers.
 func inOrder[T grid.Positioned, N any](ids []int64, result *grid.Result[T], err error, number func(T) int64, show func(T) *N) ([]*N, error) {
 	if err != nil {

@@ -39,7 +39,7 @@ func (r *Resolver) jobByID(ctx context.Context, number int64) (*model.Job, error
 }
 
 func jobsByID(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID, ids []int64) ([]*model.Job, error) {
-	result, err := jobs.List(ctx, tx, seller, byNumber(jobs.ListedColumns, ids))
+	result, err := jobs.List(ctx, tx, seller, grid.ByNumber(jobs.ListedColumns, ids))
 	return inOrder(ids, result, err, func(l jobs.Listed) int64 { return l.ID }, func(l jobs.Listed) *model.Job { return jobNode(l.Job) })
 }
 
@@ -59,7 +59,7 @@ func (r *queryResolver) Jobs(ctx context.Context, kind []model.JobKind, state []
 	if err != nil {
 		return nil, err
 	}
-	c := connect(result, func(l jobs.Listed) *model.Job { return jobNode(l.Job) },
+	c := connect(ctx, result, func(l jobs.Listed) *model.Job { return jobNode(l.Job) },
 		func(cursor string, node *model.Job) *model.JobEdge { return &model.JobEdge{Cursor: cursor, Node: node} })
 	return &model.JobConnection{Nodes: c.nodes, Edges: c.edges, PageInfo: c.pageInfo, TotalCount: result.Total}, nil
 }

@@ -150,7 +150,7 @@ func (r *Resolver) linesByID(ctx context.Context) (byIDFunc[model.InvoiceLine], 
 	today, err := r.Today(ctx, seller(ctx))
 	view := invoicing.View{SetupComplete: true, Today: today}
 	return func(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID, ids []int64) ([]*model.InvoiceLine, error) {
-		result, err := invoicing.Lines(ctx, tx, seller, view, byNumber(allLineColumns(), ids))
+		result, err := invoicing.Lines(ctx, tx, seller, view, grid.ByNumber(allLineColumns(), ids))
 		if err == nil {
 			announceLines(ctx, result.Rows)
 		}

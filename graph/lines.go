@@ -153,7 +153,7 @@ func (r *Resolver) lineConnection(ctx context.Context, asked lineList) (*model.I
 	if err != nil {
 		return nil, err
 	}
-	c := connect(result, invoiceLine, func(cursor string, node *model.InvoiceLine) *model.InvoiceLineEdge {
+	c := connect(ctx, result, invoiceLine, func(cursor string, node *model.InvoiceLine) *model.InvoiceLineEdge {
 		return &model.InvoiceLineEdge{Cursor: cursor, Node: node}
 	})
 	amounts := make([]*model.Money, len(result.Sums))

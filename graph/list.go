@@ -6,7 +6,6 @@ import (
 	"crosswalk/graph/model"
 	"crosswalk/internal/postgres"
 	"crosswalk/internal/postgres/grid"
-	"crosswalk/internal/psa"
 )
 
 // list is one request for a page of mapped records, as a client made it: T are the rows, Filter and Facets
@@ -21,10 +20,7 @@ type list[T grid.Positioned, Filter, Facets any] struct {
 	// condition compiles the filter, together with what else the request asks for.
 	condition func(*Filter) (grid.Condition, error)
 	facets    []facet[Filter, Facets]
-	// mapped is the ConnectWise record that a row is mapped to, loader what looks such records up.
-	mapped func(T) *psa.RecordID
-	loader announcer[psa.RecordID]
-	// announce, where given, takes the place of mapped and loader for rows that need more than one record.
+	// announce tells the loaders which records the rows may ask for.
 	announce func([]T)
 	// fetch reads the page.
 	fetch func(ctx context.Context, tx *postgres.Tx, req grid.Request) (*grid.Result[T], error)
@@ -53,11 +49,7 @@ func (l list[T, Filter, Facets]) run(ctx context.Context, r *Resolver) (*grid.Re
 	if err != nil {
 		return nil, nil, err
 	}
-	if l.announce != nil {
-		l.announce(result.Rows)
-	} else {
-		announce(l.loader, result.Rows, l.mapped)
-	}
+	l.announce(result.Rows)
 	facets := new(Facets)
 	for i, f := range shown {
 		*f.target(facets) = facetValues(result.Facets[i])

@@ -43,7 +43,7 @@ func (r *Resolver) logConnection(ctx context.Context, page pageArguments, where 
 	if err != nil {
 		return nil, err
 	}
-	c := connect(result, logEntry, func(cursor string, node *model.LogEntry) *model.LogEntryEdge {
+	c := connect(ctx, result, logEntry, func(cursor string, node *model.LogEntry) *model.LogEntryEdge {
 		return &model.LogEntryEdge{Cursor: cursor, Node: node}
 	})
 	return &model.LogEntryConnection{Nodes: c.nodes, Edges: c.edges, PageInfo: c.pageInfo, Range: c.span, TotalCount: result.Total}, nil
@@ -78,7 +78,7 @@ func logEntry(l activity.Logged) *model.LogEntry {
 
 // logEntriesByID returns the entries with these numbers that are still kept, in their order.
 func (r *Resolver) logEntriesByID(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID, ids []int64) ([]*model.LogEntry, error) {
-	result, err := activity.List(ctx, tx, seller, r.Now(), byNumber(activity.LoggedColumns, ids))
+	result, err := activity.List(ctx, tx, seller, r.Now(), grid.ByNumber(activity.LoggedColumns, ids))
 	return inOrder(ids, result, err, func(l activity.Logged) int64 { return l.ID }, logEntry)
 }
 

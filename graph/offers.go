@@ -59,7 +59,7 @@ func (r *queryResolver) Offers(ctx context.Context, first *int, after *string, l
 		order: ordering(orderBy, func(o *model.OfferOrder) grid.Order {
 			return grid.Order{Column: offerOrders[o.Field], Descending: descending(o.Direction)}
 		}, "name"),
-		mapped: mappedProduct, loader: loadersFrom(ctx).Products,
+		announce: func(rows []mapping.Offer) { announce(loadersFrom(ctx).Products, rows, mappedProduct) },
 		condition: func(f *model.OfferFilter) (grid.Condition, error) {
 			filtered, err := offerCondition(f)
 			return searching(search, func(text string) grid.Condition { return mapping.SearchOffers(id, text) }, filtered), err
@@ -71,7 +71,7 @@ func (r *queryResolver) Offers(ctx context.Context, first *int, after *string, l
 	if err != nil {
 		return nil, err
 	}
-	c := connect(result, offer, func(cursor string, node *model.Offer) *model.OfferEdge {
+	c := connect(ctx, result, offer, func(cursor string, node *model.Offer) *model.OfferEdge {
 		return &model.OfferEdge{Cursor: cursor, Node: node}
 	})
 	return &model.OfferConnection{
@@ -134,7 +134,7 @@ func (r *offerResolver) MappingStatusMessage(ctx context.Context, obj *model.Off
 
 // offersByID returns the rows with these numbers that exist, in their order.
 func offersByID(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID, ids []int64) ([]*model.Offer, error) {
-	result, err := mapping.Offers(ctx, tx, seller, byNumber(mapping.OfferColumns, ids))
+	result, err := mapping.Offers(ctx, tx, seller, grid.ByNumber(mapping.OfferColumns, ids))
 	if err == nil {
 		announce(loadersFrom(ctx).Products, result.Rows, mappedProduct)
 	}

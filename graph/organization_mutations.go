@@ -7,6 +7,7 @@ import (
 	"crosswalk/graph/model"
 	"crosswalk/internal/mapping"
 	"crosswalk/internal/postgres"
+	"crosswalk/internal/postgres/grid"
 )
 
 // MapOrganization saves a row of the Organizations tab.
@@ -71,7 +72,7 @@ var organizationEdits = editedKind[model.Organization]{
 
 // organizationsByID returns the rows with these numbers that exist, in their order.
 func organizationsByID(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID, ids []int64) ([]*model.Organization, error) {
-	result, err := mapping.Organizations(ctx, tx, seller, byNumber(mapping.OrganizationColumns, ids))
+	result, err := mapping.Organizations(ctx, tx, seller, grid.ByNumber(mapping.OrganizationColumns, ids))
 	if err == nil {
 		announce(loadersFrom(ctx).Companies, result.Rows, mappedCompany)
 	}

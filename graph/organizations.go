@@ -91,7 +91,7 @@ func (r *Resolver) organizationConnection(ctx context.Context, asked organizatio
 		order: ordering(asked.orderBy, func(o *model.OrganizationOrder) grid.Order {
 			return grid.Order{Column: organizationOrders[o.Field], Descending: descending(o.Direction)}
 		}, "name"),
-		mapped: mappedCompany, loader: loadersFrom(ctx).Companies,
+		announce:  func(rows []mapping.Organization) { announce(loadersFrom(ctx).Companies, rows, mappedCompany) },
 		condition: func(f *model.OrganizationFilter) (grid.Condition, error) { return asked.condition(id, f) },
 		fetch: func(ctx context.Context, tx *postgres.Tx, req grid.Request) (*grid.Result[mapping.Organization], error) {
 			return mapping.Organizations(ctx, tx, id, req)
@@ -100,7 +100,7 @@ func (r *Resolver) organizationConnection(ctx context.Context, asked organizatio
 	if err != nil {
 		return nil, err
 	}
-	c := connect(result, organization, func(cursor string, node *model.Organization) *model.OrganizationEdge {
+	c := connect(ctx, result, organization, func(cursor string, node *model.Organization) *model.OrganizationEdge {
 		return &model.OrganizationEdge{Cursor: cursor, Node: node}
 	})
 	return &model.OrganizationConnection{

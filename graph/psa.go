@@ -60,7 +60,7 @@ func (r *queryResolver) PsaCompanies(ctx context.Context, first *int, after, sea
 	if err != nil {
 		return nil, err
 	}
-	c := connect(result, func(m psa.MirroredCompany) *model.PsaCompany { return psaCompany(mirrored(m.Record(), m.Deleted)) },
+	c := connect(ctx, result, func(m psa.MirroredCompany) *model.PsaCompany { return psaCompany(mirrored(m.Record(), m.Deleted)) },
 		func(cursor string, node *model.PsaCompany) *model.PsaCompanyEdge {
 			return &model.PsaCompanyEdge{Cursor: cursor, Node: node}
 		})
@@ -93,7 +93,7 @@ func (r *queryResolver) PsaProducts(ctx context.Context, first *int, after, sear
 	if err != nil {
 		return nil, err
 	}
-	c := connect(result, func(m psa.MirroredProduct) *model.PsaProduct { return psaProduct(mirrored(m.Record(), m.Deleted)) },
+	c := connect(ctx, result, func(m psa.MirroredProduct) *model.PsaProduct { return psaProduct(mirrored(m.Record(), m.Deleted)) },
 		func(cursor string, node *model.PsaProduct) *model.PsaProductEdge {
 			return &model.PsaProductEdge{Cursor: cursor, Node: node}
 		})
