@@ -265,6 +265,41 @@ func TestLinesOfInvoicesThatAreNotValidAnyMoreAreBlockedUntilTheyAre(t *testing.
 	}
 }
 
+func TestALineThatMovesToAnotherMonthIsCountedThere(t *testing.T) {
+	t.Parallel()
+	d := startDesk(t, gatewaytest.Options{})
+	april := civil.Date{Year: 2026, Month: 4, Day: 20}
+	invoice := billTo(d.World, "1", april, cycle("moves"), cycle("posted"))
+	billTo(d.World, "1", april, cycle("stays"))
+	billTo(d.World, "2", date(5), cycle("of May"))
+	loadLines(t, d.Seller, "CURRENT_MONTH", "PREVIOUS_MONTH")
+	if diff := cmp.Diff([]string{"2026-05 00001", "2026-04 00003"}, loadedPeriods(t, d.Seller)); diff != "" {
+		t.Fatalf("loaded periods before (-want +got):\n%s", diff)
+	}
+	setState(t, d.World, "SYNCED", "posted")
+	_, rows, err := d.Platform.Invoice(invoice.InvoiceID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Platform.RemoveInvoice(invoice.InvoiceID); err != nil {
+		t.Fatal(err)
+	}
+	invoice.InvoiceDate = date(2)
+	d.Platform.AddInvoice(invoice, rows...)
+	job := loadLines(t, d.Seller)
+	if job.Created != 0 || job.Updated != 1 || job.Unchanged != 1 || job.Skipped != 1 {
+		t.Errorf("the load counts %+v, want one line moved, one as before and one skipped", job)
+	}
+	for month, want := range map[string][]string{may: {"moves", "of May"}, "2026-04": {"posted", "stays"}} {
+		if diff := cmp.Diff(want, keys(linesOf(t, d.Seller, month))); diff != "" {
+			t.Errorf("lines of %s (-want +got):\n%s", month, diff)
+		}
+	}
+	if diff := cmp.Diff([]string{"2026-05 00002", "2026-04 00002"}, loadedPeriods(t, d.Seller)); diff != "" {
+		t.Errorf("loaded periods after an invoice moved to May (-want +got):\n%s", diff)
+	}
+}
+
 func TestWhatIsOddAboutLinesIsAWarning(t *testing.T) {
 	t.Parallel()
 	d := startDesk(t, gatewaytest.Options{})

@@ -15,7 +15,6 @@ import (
 	"crosswalk/internal/platform"
 	"crosswalk/internal/postgres"
 	"crosswalk/internal/postgres/grid"
-	"crosswalk/internal/postgres/postgrestest"
 	"crosswalk/internal/psa"
 )
 
@@ -157,67 +156,6 @@ func (m market) load(ctx context.Context, db *postgres.DB, seller postgres.Selle
 		return merged{}, err
 	}
 	return done, db.RefreshStatistics(ctx, "invoice", "invoice_line")
-}
-
-// copy writes the rows into a table without any index, key or check, and nothing else.
-func (m market) copy(ctx context.Context, db *postgres.DB) error {
-	return db.System().Write(ctx, func(ctx context.Context, tx *postgres.Tx) error {
-		stage, err := newStaging(ctx, tx)
-		if err != nil {
-			return err
-		}
-		if _, err := tx.ExecContext(ctx, `CREATE TABLE bare_line AS SELECT * FROM staged_line; ALTER TABLE staged_line RENAME TO idle_line; ALTER TABLE bare_line RENAME TO staged_line`); err != nil {
-			return err
-		}
-		if err := stage.lines(ctx, m, platform.Range{}, Rules{}, func(platform.Page) {}); err != nil {
-			return err
-		}
-		_, err = tx.ExecContext(ctx, `DROP TABLE public.staged_line`)
-		return err
-	})
-}
-
-func BenchmarkLoad(b *testing.B) {
-	m := marketOf(*lineCount)
-	address := postgrestest.New(b)
-	owner, err := postgres.OpenAsOwner(b.Context(), address, postgres.Options{})
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { owner.Close() })
-	db, err := postgres.Open(b.Context(), address, postgres.Options{})
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { db.Close() })
-	seller := stocked(b, db, m)
-	var bare, first, again time.Duration
-	for b.Loop() {
-		bare += timed(b, func() error { return m.copy(b.Context(), owner) })
-		first += timed(b, func() error { _, err := m.load(b.Context(), db, seller); return err })
-		again += timed(b, func() error { _, err := m.load(b.Context(), db, seller); return err })
-		err := owner.System().Write(b.Context(), func(ctx context.Context, tx *postgres.Tx) error {
-			_, err := tx.ExecContext(ctx, `TRUNCATE invoice_line, invoice, invoice_period`)
-			return err
-		})
-		if err != nil {
-			b.Fatal(err)
-		}
-	}
-	rows := float64(m.lines * b.N)
-	b.ReportMetric(rows/bare.Seconds(), "copy-rows/s")
-	b.ReportMetric(rows/first.Seconds(), "load-rows/s")
-	b.ReportMetric(rows/again.Seconds(), "reload-rows/s")
-	b.ReportMetric(bare.Seconds()/first.Seconds(), "load/copy")
-}
-
-func timed(b *testing.B, do func() error) time.Duration {
-	b.Helper()
-	begun := time.Now()
-	if err := do(); err != nil {
-		b.Fatal(err)
-	}
-	return time.Since(begun)
 }
 
 // stocked stores the market's organizations, contracts and offers for a new seller.

@@ -48,15 +48,13 @@ func (s *staging) merge(ctx context.Context, seller postgres.SellerID, period ci
 
 // prepare drops rows of invoices that are not valid and repeated row ids, of which the last one counts.
 func (s *staging) prepare(ctx context.Context, m *merged) error {
-	_, err := s.tx.ExecContext(ctx, `
-		ANALYZE staged_invoice;
-		ANALYZE staged_line (platform_id, invoice_id, customer_id, contract_id, offer_id);
+	dropped, err := s.exec(ctx, `
 		DELETE FROM staged_line l
 		WHERE NOT EXISTS (SELECT FROM staged_invoice i WHERE i.platform_id = l.invoice_id AND i.valid)`)
 	if err != nil {
 		return fmt.Errorf("drop lines of invoices that are not valid: %w", err)
 	}
-	result, err := s.tx.ExecContext(ctx, `
+	m.Duplicates, err = s.exec(ctx, `
 		DELETE FROM staged_line l
 		USING (
 			SELECT platform_id, max(position) AS last
@@ -69,9 +67,8 @@ func (s *staging) prepare(ctx context.Context, m *merged) error {
 	if err != nil {
 		return fmt.Errorf("drop repeated lines: %w", err)
 	}
-	repeated, err := result.RowsAffected()
-	m.Duplicates = int(repeated)
-	return err
+	s.rows -= dropped + m.Duplicates
+	return nil
 }
 
 func (s *staging) unknown(ctx context.Context, seller postgres.SellerID, column, table string) (ids []string, err error) {
@@ -194,91 +191,6 @@ func (s *staging) mergeInvoices(ctx context.Context, seller postgres.SellerID, p
 		seller, period.FirstDay())
 	if err != nil {
 		return fmt.Errorf("mark invoices that are gone: %w", err)
-	}
-	return nil
-}
-
-// lineColumns are the columns of a line that a load fills and refreshes, and where they come from.
-var lineColumns = []struct{ name, from string }{
-	{"period", "i.period"}, {"invoice_id", "i.id"}, {"invoice_number", "i.number"}, {"invoice_date", "i.date"},
-	{"organization_id", "o.id"}, {"contract_id", "t.id"}, {"offer_id", "f.id"},
-	{"subscription_id", "s.subscription_id"}, {"subscription_name", "s.subscription_name"},
-	{"subscription_start", "s.subscription_start"}, {"subscription_end", "s.subscription_end"},
-	{"description", "s.description"}, {"charge_type", "s.charge_type"}, {"charge_type_text", "s.charge_type_text"},
-	{"custom", "(i.custom OR f.is_custom)"},
-	{"quantity", "s.quantity"}, {"unit_price", "s.unit_price"}, {"unit_cost", "s.unit_cost"}, {"amount", "s.amount"},
-	{"currency", "i.currency"}, {"invoiced_start", "s.invoiced_start"}, {"invoiced_end", "s.invoiced_end"},
-	{"listed", "true"},
-}
-
-// mergeLines stores the lines. Dates that a rule computed for a line once, or a user set, stay.
-func (s *staging) mergeLines(ctx context.Context, seller postgres.SellerID, period civil.YearMonth, m *merged) error {
-	var names, sources, updates, ours, theirs string
-	for _, c := range lineColumns {
-		names += ", " + c.name
-		sources += ", " + c.from
-		updates += c.name + " = EXCLUDED." + c.name + ", "
-		ours += ", l." + c.name
-		theirs += ", EXCLUDED." + c.name
-	}
-	var counts struct {
-		Created int `db:"created"`
-		Updated int `db:"updated"`
-		Staged  int `db:"staged"`
-		Frozen  int `db:"frozen"`
-	}
-	err := s.tx.GetContext(ctx, &counts, `
-		WITH frozen AS (
-			SELECT count(*) AS n
-			FROM staged_line s
-			JOIN invoice_line l ON l.seller_id = $1 AND l.platform_id = s.platform_id
-			WHERE l.state NOT IN ('OPEN', 'FAILED')
-		), written AS (
-			INSERT INTO invoice_line AS l (seller_id, platform_id`+names+`, ruled_start, ruled_end, end_is_ruled)
-			SELECT $1::bigint, s.platform_id`+sources+`, s.ruled_start, s.ruled_end, s.end_is_ruled
-			FROM staged_line s
-			JOIN invoice i ON i.seller_id = $1 AND i.platform_id = s.invoice_id
-			JOIN organization o ON o.seller_id = $1 AND o.platform_id = s.customer_id
-			JOIN contract t ON t.seller_id = $1 AND t.platform_id = s.contract_id
-			JOIN offer f ON f.seller_id = $1 AND f.platform_id = s.offer_id
-			ON CONFLICT (seller_id, platform_id) DO UPDATE
-			SET `+updates+`loaded_at = now()
-			WHERE l.state IN ('OPEN', 'FAILED')
-				AND (true`+ours+`) IS DISTINCT FROM (true`+theirs+`)
-			RETURNING l.xmax = 0 AS created
-		)
-		SELECT count(*) FILTER (WHERE w.created) AS created, count(*) FILTER (WHERE NOT w.created) AS updated,
-			(SELECT count(*) FROM staged_line) AS staged, (SELECT n FROM frozen) AS frozen
-		FROM written w`,
-		seller)
-	if err != nil {
-		return fmt.Errorf("merge lines: %w", err)
-	}
-	m.Created, m.Updated, m.Skipped = counts.Created, counts.Updated, counts.Frozen
-	m.Unchanged = counts.Staged - counts.Created - counts.Updated - counts.Frozen
-	_, err = s.tx.ExecContext(ctx, `
-		UPDATE invoice_line l
-		SET listed = false
-		WHERE l.seller_id = $1
-			AND l.period = $2
-			AND l.listed
-			AND l.state IN ('OPEN', 'FAILED')
-			AND NOT EXISTS (SELECT FROM staged_line s WHERE s.platform_id = l.platform_id)`,
-		seller, period.FirstDay())
-	if err != nil {
-		return fmt.Errorf("mark lines that are gone: %w", err)
-	}
-	_, err = s.tx.ExecContext(ctx, `
-		INSERT INTO invoice_period (seller_id, period, line_count, loaded_at)
-		SELECT $1::bigint, $2::date, count(*), clock_timestamp()
-		FROM invoice_line
-		WHERE seller_id = $1
-			AND period = $2
-		ON CONFLICT (seller_id, period) DO UPDATE
-		SET line_count = EXCLUDED.line_count, loaded_at = EXCLUDED.loaded_at`,
-		seller, period.FirstDay())
-	if err != nil {
-		return fmt.Errorf("note the period: %w", err)
 	}
 	return nil
 }

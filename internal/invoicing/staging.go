@@ -11,10 +11,12 @@ import (
 	"crosswalk/internal/postgres"
 )
 
-// staging is where one period is collected before it is merged: two temporary tables that live as long as the
+// staging is where one period is collected before it is merged: temporary tables that live as long as the
 // transaction. Rows stream into them by COPY, so a load needs no more memory for a million rows than for ten.
 type staging struct {
 	tx *postgres.Tx
+	// rows is how many lines are staged.
+	rows int
 }
 
 // newStaging makes the tables. The transaction may then take as long as the feed takes. It joins whole months
@@ -35,11 +37,22 @@ func newStaging(ctx context.Context, tx *postgres.Tx) (*staging, error) {
 			charge_type text, charge_type_text text, invoiced_start date, invoiced_end date,
 			ruled_start date, ruled_end date, end_is_ruled boolean, description text,
 			quantity numeric, unit_price numeric, amount numeric, unit_cost numeric
-		) ON COMMIT DROP`)
+		) ON COMMIT DROP;
+		CREATE TEMPORARY TABLE known_line (position bigint, id bigint, period date, frozen boolean) ON COMMIT DROP`)
 	if err != nil {
 		return nil, fmt.Errorf("make staging tables: %w", err)
 	}
 	return &staging{tx: tx}, nil
+}
+
+// exec runs a statement and returns how many rows it affected.
+func (s *staging) exec(ctx context.Context, query string, args ...any) (int, error) {
+	result, err := s.tx.ExecContext(ctx, query, args...)
+	if err != nil {
+		return 0, err
+	}
+	affected, err := result.RowsAffected()
+	return int(affected), err
 }
 
 // copyInto streams what feed calls its add function with into a table, and ends the stream when feed returns,
@@ -90,10 +103,9 @@ const stagedColumns = `position, platform_id, invoice_id, customer_id, contract_
 // lines collects the rows of a period, with the dates that the rules give them, and calls seen for each.
 func (s *staging) lines(ctx context.Context, feed platform.Feed, dates platform.Range, rules Rules, seen func(platform.Page)) error {
 	return s.copyInto(ctx, "staged_line", stagedColumns, func(add func(...any) error) error {
-		position := int64(0)
 		return feed.InvoiceRows(ctx, dates, func(page platform.Page, rows []platform.InvoiceRow) error {
 			for _, r := range rows {
-				position++
+				s.rows++
 				seen(page)
 				ruled := rules.apply(r)
 				charge, _ := rule.ParseChargeType(r.ChargeType)
@@ -101,7 +113,7 @@ func (s *staging) lines(ctx context.Context, feed platform.Feed, dates platform.
 				if r.ResellerPrice.Valid {
 					cost = r.ResellerPrice.Decimal.String()
 				}
-				err := add(position, r.RowID, r.InvoiceID, r.CustomerID, r.ContractID,
+				err := add(s.rows, r.RowID, r.InvoiceID, r.CustomerID, r.ContractID,
 					text(r.SubscriptionID), text(r.SubscriptionName), date(r.SubscriptionStartDate), date(r.SubscriptionEndDate),
 					r.OfferID, r.OfferName, r.VendorOfferID, r.VendorID, r.VendorName,
 					string(charge), r.ChargeType, date(r.ChargeStartDate), date(r.ChargeEndDate),
