@@ -44,7 +44,15 @@ func DateOf(t time.Time) Date {
 
 // String returns "YYYY-MM-DD".
 func (d Date) String() string {
-	return fmt.Sprintf("%04d-%02d-%02d", d.Year, int(d.Month), d.Day)
+	month := int(d.Month)
+	if d.Year < 0 || d.Year > 9999 || month < 0 || month > 99 || d.Day < 0 || d.Day > 99 {
+		return fmt.Sprintf("%04d-%02d-%02d", d.Year, month, d.Day)
+	}
+	digit := func(n int) byte { return byte('0' + n%10) }
+	return string([]byte{
+		digit(d.Year / 1000), digit(d.Year / 100), digit(d.Year / 10), digit(d.Year), '-',
+		digit(month / 10), digit(month), '-', digit(d.Day / 10), digit(d.Day),
+	})
 }
 
 // IsZero reports whether d is the zero value, which stands for no date.

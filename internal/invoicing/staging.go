@@ -20,13 +20,16 @@ type staging struct {
 }
 
 // newStaging makes the tables. The transaction may then take as long as the feed takes. It joins whole months
-// with tables that may just have been filled, so it never loops over one for each row of another.
+// with tables that may just have been filled, so it never loops over one for each row of another nor sorts
+// both, and compiles nothing for what it expects that to cost.
 func newStaging(ctx context.Context, tx *postgres.Tx) (*staging, error) {
 	_, err := tx.ExecContext(ctx, `
 		SET LOCAL statement_timeout = 0;
 		SET LOCAL idle_in_transaction_session_timeout = 0;
 		SET LOCAL work_mem = '64MB';
 		SET LOCAL enable_nestloop = off;
+		SET LOCAL enable_mergejoin = off;
+		SET LOCAL jit = off;
 		CREATE TEMPORARY TABLE staged_invoice (
 			platform_id text, number text, date date, status text, valid boolean, custom boolean, currency text
 		) ON COMMIT DROP;
