@@ -99,7 +99,7 @@ func New(config Config) (*Gateway, error) {
 	runner.Handle(mapping.KindLoadOffers, config.filling((&mapping.OfferLoader{Sources: sources}).Run,
 		"psa_product", "vendor", "offer"))
 	runner.Handle(invoicing.KindLoad, config.filling((&invoicing.Loader{Sources: sources, Rules: upstream.rules}).Run,
-		"vendor", "offer", "organization", "contract", "invoice", "invoice_line"))
+		"vendor", "offer", "organization", "contract", "invoice", "invoice_line", "invoice_line_total"))
 
 	resolver := &graph.Resolver{
 		DB: config.DB, Accounts: accounts, Clients: clients, Directory: directory,

@@ -8,7 +8,6 @@ import (
 	"github.com/shopspring/decimal"
 
 	"crosswalk/internal/civil"
-	"crosswalk/internal/invoicing/rule"
 	"crosswalk/internal/postgres"
 	"crosswalk/internal/postgres/grid"
 	"crosswalk/internal/psa"
@@ -69,7 +68,7 @@ var (
 	joinOrganization = []string{"organization"}
 	joinContract     = []string{"contract"}
 	joinOffer        = []string{"offer"}
-	joinEverything   = []string{"invoice", "organization", "contract", "offer", "company", "product", "agreement"}
+	joinVendor       = []string{"offer", "vendor"}
 )
 
 // lines is the list of invoice lines with all that they resolve to.
@@ -80,13 +79,7 @@ var lines = &grid.Grid{
 	ID:     "l.id",
 	Joins: []grid.Join{
 		{Name: "invoice", SQL: "JOIN invoice i ON i.seller_id = l.seller_id AND i.id = l.invoice_id"},
-		{Name: "organization", SQL: "JOIN organization o ON o.seller_id = l.seller_id AND o.id = l.organization_id"},
-		{Name: "contract", SQL: "JOIN contract t ON t.seller_id = l.seller_id AND t.id = l.contract_id"},
-		{Name: "offer", SQL: "JOIN offer f ON f.seller_id = l.seller_id AND f.id = l.offer_id"},
-		{Name: "vendor", SQL: "JOIN vendor v ON v.seller_id = f.seller_id AND v.id = f.vendor_id"},
-		{Name: "company", SQL: "LEFT JOIN psa_company c ON c.seller_id = o.seller_id AND c.record_id = o.psa_company_id"},
-		{Name: "product", SQL: "LEFT JOIN psa_product p ON p.seller_id = f.seller_id AND p.record_id = f.psa_product_id"},
-		{Name: "agreement", SQL: "LEFT JOIN psa_agreement a ON a.seller_id = l.seller_id AND a.record_id = coalesce(l.psa_agreement_id, t.psa_agreement_id)"},
+		organizationJoin, contractJoin, offerJoin, vendorJoin, companyJoin, productJoin, agreementJoin,
 	},
 	Columns: map[string]grid.Column{
 		"id":                 {SQL: "l.id", Type: grid.Integer},
@@ -101,7 +94,7 @@ var lines = &grid.Grid{
 		"contract_number":    {SQL: "t.platform_id", Joins: joinContract},
 		"offer_id":           {SQL: "l.offer_id", Type: grid.Integer},
 		"offer_name":         {SQL: "f.name", Joins: joinOffer},
-		"vendor_name":        {SQL: "v.name", Joins: []string{"offer", "vendor"}},
+		"vendor_name":        {SQL: "v.name", Joins: joinVendor},
 		"subscription_id":    {SQL: "l.subscription_id", Nullable: true},
 		"subscription_name":  {SQL: "l.subscription_name", Nullable: true},
 		"subscription_start": {SQL: "l.subscription_start", Type: grid.Date, Nullable: true},
@@ -135,61 +128,10 @@ var lines = &grid.Grid{
 			WHEN l.psa_agreement_id IS NOT NULL THEN 'LINE'
 			WHEN t.psa_agreement_id IS NOT NULL THEN 'CONTRACT'
 			ELSE 'NONE' END`, Joins: joinContract},
-		"mapping_status": {SQL: `CASE
-			WHEN o.psa_company_id IS NULL OR f.psa_product_id IS NULL THEN 'UNMAPPED'
-			WHEN coalesce(l.psa_agreement_id, t.psa_agreement_id) IS NULL AND ` + sharesCompany + ` THEN 'UNMAPPED'
-			ELSE 'MAPPED' END`, Joins: []string{"organization", "contract", "offer"}},
 		"revision":  {SQL: "l.revision", Type: grid.Integer},
 		"loaded_at": {SQL: "l.loaded_at", Type: grid.Instant},
 		"search":    {SQL: "l.search_text", Folded: true},
 	},
-}
-
-// sharesCompany holds for lines of an organization whose company other organizations are mapped to as well.
-const sharesCompany = `EXISTS (
-	SELECT
-	FROM organization other
-	WHERE other.seller_id = o.seller_id
-		AND other.psa_company_id = o.psa_company_id
-		AND other.id <> o.id)`
-
-// choice says whose agreement a line would post to, in the words of rule.Reason.
-const choice = `CASE WHEN l.psa_agreement_id IS NOT NULL THEN 'LINE' ELSE 'CONTRACT' END`
-
-// blockers is everything that keeps a line from being posted, as rule.Reasons tells it. Arguments: whether
-// set-up is complete, and today.
-const blockers = `array_remove(ARRAY[
-	CASE WHEN NOT ?::boolean THEN 'SETUP_INCOMPLETE' END,
-	CASE WHEN NOT (i.valid AND l.listed) THEN 'INVOICE_NOT_VALID' END,
-	CASE WHEN o.psa_company_id IS NULL THEN 'ORGANIZATION_UNMAPPED' END,
-	CASE WHEN o.excluded_from_sync THEN 'ORGANIZATION_EXCLUDED' END,
-	CASE WHEN f.psa_product_id IS NULL THEN 'PRODUCT_UNMAPPED' END,
-	CASE WHEN a.record_id IS NULL AND ` + sharesCompany + ` THEN 'AGREEMENT_REQUIRED' END,
-	CASE WHEN a.company_id <> o.psa_company_id THEN 'AGREEMENT_NOT_OF_COMPANY:' || ` + choice + ` END,
-	CASE WHEN a.cancelled OR a.end_date < ?::date THEN 'AGREEMENT_CLOSED:' || ` + choice + ` END,
-	CASE WHEN c.deleted THEN 'PSA_RECORD_MISSING:COMPANY' END,
-	CASE WHEN p.deleted THEN 'PSA_RECORD_MISSING:PRODUCT' END,
-	CASE WHEN a.deleted THEN 'PSA_RECORD_MISSING:' || ` + choice + ` END,
-	CASE WHEN l.charge_end < l.charge_start THEN 'DATE_RANGE_INVALID' END,
-	CASE WHEN a.record_id IS NOT NULL AND a.currency <> t.currency THEN 'CURRENCY_MISMATCH:' || ` + choice + `
-		WHEN a.record_id IS NULL AND c.currency <> t.currency THEN 'CURRENCY_MISMATCH:COMPANY' END,
-	CASE WHEN l.currency <> t.currency THEN 'CURRENCY_MISMATCH:INVOICE' END
-], NULL)`
-
-// list returns the list with the columns that depend on more than the lines.
-func (v View) list() *grid.Grid {
-	args := []any{v.SetupComplete, v.Today}
-	return lines.
-		With("blockers", grid.Column{SQL: blockers, Args: args, Joins: joinEverything}).
-		With("sync_status", grid.Column{
-			SQL: `CASE
-				WHEN l.state NOT IN ('OPEN', 'FAILED') THEN l.state
-				WHEN o.excluded_from_sync THEN 'EXCLUDED'
-				WHEN cardinality(` + blockers + `) > 0 THEN 'NOT_READY'
-				WHEN l.state = 'FAILED' THEN 'FAILED'
-				ELSE 'READY' END`,
-			Args: args, Joins: joinEverything,
-		})
 }
 
 // Lines answers a request for seller's invoice lines.
@@ -200,34 +142,6 @@ func Lines(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID, view 
 // OfPeriod holds for the lines of one month.
 func OfPeriod(month civil.YearMonth) grid.Condition {
 	return grid.Compare("period", grid.Equal, month.FirstDay())
-}
-
-// OfStatus holds for lines in one of the statuses. What a status says of stored values is said beside it: the
-// database knows how many rows those leave, and nothing of a status that it has to work out.
-func OfStatus(statuses []string) grid.Condition {
-	exact := grid.OneOf("sync_status", statuses)
-	if len(statuses) != 1 {
-		return exact
-	}
-	switch status := rule.SyncStatus(statuses[0]); status {
-	case rule.Ready:
-		return grid.All(grid.Expression(joinEverything, `l.state = 'OPEN' AND l.listed AND i.valid AND NOT o.excluded_from_sync
-			AND o.psa_company_id IS NOT NULL AND f.psa_product_id IS NOT NULL`), grid.Likely(exact))
-	case rule.Excluded:
-		return grid.All(grid.Expression(joinOrganization, `o.excluded_from_sync`), grid.Likely(exact))
-	case rule.Syncing, rule.Unconfirmed, rule.Synced, rule.Failed:
-		return grid.All(grid.Expression(nil, `l.state = ?`, string(status)), grid.Likely(exact))
-	}
-	return exact
-}
-
-// Blocked holds for lines that one of the codes keeps from being posted.
-func Blocked(codes []string) grid.Condition {
-	conditions := make([]grid.Condition, len(codes))
-	for i, code := range codes {
-		conditions[i] = grid.AnyElement("blockers", code, code+":")
-	}
-	return grid.Any(conditions...)
 }
 
 // Search holds for lines with text in organization name, contract id, subscription, offer name or invoice number.

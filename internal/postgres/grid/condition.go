@@ -96,6 +96,11 @@ func Likely(c Condition) Condition {
 	return conditionFunc(func(s *statement) string { return "CASE WHEN " + s.nest(c) + " THEN true ELSE false END" })
 }
 
+// Holds holds where the column, a Boolean, is true. The database sees what the column is made of.
+func Holds(column string) Condition {
+	return conditionFunc(func(s *statement) string { return "(" + s.use(column) + ")" })
+}
+
 // IsNull holds where the column has no value, or, with null false, where it has one.
 func IsNull(column string, null bool) Condition {
 	return conditionFunc(func(s *statement) string {
@@ -145,6 +150,7 @@ func escape(text string) string { return escaper.Replace(text) }
 func Expression(joins []string, sql string, args ...any) Condition {
 	return conditionFunc(func(s *statement) string {
 		s.need(joins)
+		s.bound = true
 		return "(" + s.expand(sql, args) + ")"
 	})
 }

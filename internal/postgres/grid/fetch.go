@@ -195,29 +195,29 @@ func (f *fetch[T]) total() error {
 	if !f.req.Total && !fromTheEnd {
 		return nil
 	}
-	var err error
 	if f.req.KnownTotal != nil {
+		var err error
 		f.result.Total, err = f.req.KnownTotal(f.ctx, f.tx)
-	} else {
-		f.result.Total, err = f.count("", nil)
+		return err
 	}
-	return err
+	t := f.grid.tally(f.seller, f.req.Where, "")
+	return f.one(&f.result.Total, "SELECT "+t.count+"\n"+t.source, t.args)
 }
 
-// count counts the rows that match and lie on one side of a cursor, or all that match.
-func (f *fetch[T]) count(side string, c *cursor) (int, error) {
+// count counts the rows that match, or those of them that lie before a cursor.
+func (f *fetch[T]) count(before *cursor) (n int, err error) {
 	s := f.grid.statement()
-	beyond := ""
-	if c != nil {
-		beyond = s.beyond(c, s.keys(f.req.Order), side == "before")
+	where := s.where(f.seller, s.build(f.req.Where), s.beyond(before, s.keys(f.req.Order), true))
+	err = f.one(&n, "SELECT count(*)\n"+s.from()+"\n"+where, s.args)
+	return n, err
+}
+
+// one reads a number.
+func (f *fetch[T]) one(n *int, query string, args []any) error {
+	if err := f.tx.GetContext(f.ctx, n, query, args...); err != nil {
+		return fmt.Errorf("count: %w", err)
 	}
-	where := s.where(f.seller, s.build(f.req.Where), beyond)
-	var n int
-	err := f.tx.GetContext(f.ctx, &n, "SELECT count(*)\n"+s.from()+"\n"+where, s.args...)
-	if err != nil {
-		return 0, fmt.Errorf("count: %w", err)
-	}
-	return n, nil
+	return nil
 }
 
 // position finds where the page starts. Mostly the cursor that led here knows; where it does not, the rows
@@ -238,7 +238,7 @@ func (f *fetch[T]) position() error {
 		r.From = r.Total - len(r.Rows) + 1
 	case f.req.Position:
 		first := r.Rows[0].position()
-		n, err := f.count("before", &cursor{ID: first.RowID, Keys: first.Keys})
+		n, err := f.count(&cursor{ID: first.RowID, Keys: first.Keys})
 		if err != nil {
 			return err
 		}
@@ -266,7 +266,7 @@ func (f *fetch[T]) sides() error {
 		*behind = true
 		return nil
 	case page.offset > 0:
-		n, err := f.count("", nil)
+		n, err := f.count(nil)
 		*behind = n > 0
 		return err
 	case opposite == nil:
@@ -293,16 +293,16 @@ func (f *fetch[T]) existsUpTo(c *cursor, side string) (bool, error) {
 
 func (f *fetch[T]) facets() error {
 	for _, facet := range f.req.Facets {
-		s := f.grid.statement()
-		column := s.use(facet.Column)
-		where := s.where(f.seller, s.build(facet.Where), column+" IS NOT NULL")
+		t := f.grid.tally(f.seller, facet.Where, "", facet.Column)
+		value := t.by[0]
 		values := []FacetValue{}
 		err := f.tx.SelectContext(f.ctx, &values, `
-			SELECT (`+column+`)::text COLLATE alphabetical AS value, count(*) AS count
-			`+s.from()+`
-			`+where+`
+			SELECT (`+value+`)::text COLLATE alphabetical AS value, `+t.count+` AS count
+			`+t.source+`
+				AND `+value+` IS NOT NULL
 			GROUP BY 1
-			ORDER BY 1`, s.args...)
+			HAVING `+t.count+` <> 0
+			ORDER BY 1`, t.args...)
 		if err != nil {
 			return fmt.Errorf("facet %s: %w", facet.Column, err)
 		}

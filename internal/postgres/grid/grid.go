@@ -43,7 +43,8 @@ type Column struct {
 	OrderType Type
 }
 
-// Join is a table that some columns need.
+// Join is a table that some columns need. A grid leaves out those it does not know, so that one expression can serve
+// a grid and a summary whose From brings what the grid joins.
 type Join struct{ Name, SQL string }
 
 // Grid describes one list. It is immutable and shared by all requests.
@@ -57,13 +58,20 @@ type Grid struct {
 	Joins  []Join
 	// Columns by the name that requests use and that db tags of the row type repeat.
 	Columns map[string]Column
+	// Summaries of the rows, the cheapest first.
+	Summaries []Summary
 }
 
 // With returns the grid with one more column, for an expression that depends on the request.
 func (g *Grid) With(name string, column Column) *Grid {
+	return g.WithAll(map[string]Column{name: column})
+}
+
+// WithAll returns the grid with more columns.
+func (g *Grid) WithAll(columns map[string]Column) *Grid {
 	extended := *g
 	extended.Columns = maps.Clone(g.Columns)
-	extended.Columns[name] = column
+	maps.Copy(extended.Columns, columns)
 	return &extended
 }
 
@@ -81,6 +89,9 @@ type statement struct {
 	grid  *Grid
 	args  []any
 	joins map[string]bool
+	named map[string]bool
+	// bound is true when the statement has a predicate in SQL, which only the grid it was written for understands.
+	bound bool
 	depth int
 	err   error
 }
@@ -89,7 +100,7 @@ type statement struct {
 const maxDepth = 40
 
 func (g *Grid) statement() *statement {
-	return &statement{grid: g, joins: make(map[string]bool)}
+	return &statement{grid: g, joins: make(map[string]bool), named: make(map[string]bool)}
 }
 
 // arg adds a parameter and returns its placeholder.
@@ -101,6 +112,7 @@ func (s *statement) arg(value any) string {
 // use returns the column's expression and notes the joins it needs.
 func (s *statement) use(name string) string {
 	c := s.grid.column(name)
+	s.named[name] = true
 	s.need(c.Joins)
 	return s.expand(c.SQL, c.Args)
 }

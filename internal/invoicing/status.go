@@ -1,0 +1,137 @@
+package invoicing
+
+import (
+	"strings"
+
+	"crosswalk/internal/invoicing/rule"
+	"crosswalk/internal/postgres/grid"
+)
+
+// The tables that lines and totals of lines, both called l, resolve to.
+var (
+	organizationJoin = grid.Join{Name: "organization", SQL: "JOIN organization o ON o.seller_id = l.seller_id AND o.id = l.organization_id"}
+	contractJoin     = grid.Join{Name: "contract", SQL: "JOIN contract t ON t.seller_id = l.seller_id AND t.id = l.contract_id"}
+	offerJoin        = grid.Join{Name: "offer", SQL: "JOIN offer f ON f.seller_id = l.seller_id AND f.id = l.offer_id"}
+	vendorJoin       = grid.Join{Name: "vendor", SQL: "JOIN vendor v ON v.seller_id = f.seller_id AND v.id = f.vendor_id"}
+	companyJoin      = grid.Join{Name: "company", SQL: "LEFT JOIN psa_company c ON c.seller_id = o.seller_id AND c.record_id = o.psa_company_id"}
+	productJoin      = grid.Join{Name: "product", SQL: "LEFT JOIN psa_product p ON p.seller_id = f.seller_id AND p.record_id = f.psa_product_id"}
+	agreementJoin    = grid.Join{Name: "agreement", SQL: "LEFT JOIN psa_agreement a ON a.seller_id = l.seller_id AND a.record_id = coalesce(l.psa_agreement_id, t.psa_agreement_id)"}
+)
+
+// terms are what the status rules need to know of lines and that lines and totals have under different names, as
+// expressions.
+type terms struct {
+	// billable holds when the line is listed on a valid invoice, reversed when its charge would end before it starts.
+	billable, reversed string
+	// productMapped holds when the offer is mapped, productDeleted when ConnectWise has the product no longer.
+	productMapped, productDeleted string
+	// joins are all that resolving needs.
+	joins []string
+}
+
+var lineTerms = terms{
+	billable: "(i.valid AND l.listed)", reversed: "l.charge_end < l.charge_start",
+	productMapped: "f.psa_product_id IS NOT NULL", productDeleted: "p.deleted",
+	joins: []string{"invoice", "organization", "contract", "offer", "company", "product", "agreement"},
+}
+
+// sharesCompany holds for lines of an organization whose company other organizations are mapped to as well.
+const sharesCompany = `EXISTS (
+	SELECT
+	FROM organization other
+	WHERE other.seller_id = o.seller_id
+		AND other.psa_company_id = o.psa_company_id
+		AND other.id <> o.id)`
+
+// choice says whose agreement a line would post to, in the words of rule.Reason.
+const choice = `CASE WHEN l.psa_agreement_id IS NOT NULL THEN 'LINE' ELSE 'CONTRACT' END`
+
+// obstacle is a reason not to post a line and the condition under which it is one, both in SQL.
+type obstacle struct{ reason, when string }
+
+// obstacles are everything that keeps a line from being posted, as rule.Reasons tells it. Arguments: whether set-up is
+// complete, and today.
+func (t terms) obstacles() []obstacle {
+	return []obstacle{
+		{"'SETUP_INCOMPLETE'", "NOT ?::boolean"},
+		{"'INVOICE_NOT_VALID'", "NOT " + t.billable},
+		{"'ORGANIZATION_UNMAPPED'", "o.psa_company_id IS NULL"},
+		{"'ORGANIZATION_EXCLUDED'", "o.excluded_from_sync"},
+		{"'PRODUCT_UNMAPPED'", "NOT (" + t.productMapped + ")"},
+		{"'AGREEMENT_REQUIRED'", "a.record_id IS NULL AND " + sharesCompany},
+		{"'AGREEMENT_NOT_OF_COMPANY:' || " + choice, "a.company_id <> o.psa_company_id"},
+		{"'AGREEMENT_CLOSED:' || " + choice, "a.cancelled OR a.end_date < ?::date"},
+		{"'PSA_RECORD_MISSING:COMPANY'", "c.deleted"},
+		{"'PSA_RECORD_MISSING:PRODUCT'", t.productDeleted},
+		{"'PSA_RECORD_MISSING:' || " + choice, "a.deleted"},
+		{"'DATE_RANGE_INVALID'", t.reversed},
+		{"'CURRENCY_MISMATCH:' || " + choice, "a.record_id IS NOT NULL AND a.currency <> t.currency"},
+		{"'CURRENCY_MISMATCH:COMPANY'", "a.record_id IS NULL AND c.currency <> t.currency"},
+		{"'CURRENCY_MISMATCH:INVOICE'", "l.currency <> t.currency"},
+	}
+}
+
+// resolved returns a grid of lines or totals with the columns that say what becomes of them.
+func (v View) resolved(g *grid.Grid, t terms) *grid.Grid {
+	var reasons, conditions []string
+	for _, o := range t.obstacles() {
+		reasons = append(reasons, "CASE WHEN "+o.when+" THEN "+o.reason+" END")
+		conditions = append(conditions, "("+o.when+")")
+	}
+	args := []any{v.SetupComplete, v.Today}
+	return g.WithAll(map[string]grid.Column{
+		"blockers": {SQL: "array_remove(ARRAY[" + strings.Join(reasons, ",\n\t") + "], NULL)", Args: args, Joins: t.joins},
+		"sync_status": {
+			SQL: `CASE
+				WHEN l.state NOT IN ('OPEN', 'FAILED') THEN l.state
+				WHEN o.excluded_from_sync THEN 'EXCLUDED'
+				WHEN ` + strings.Join(conditions, "\n\tOR ") + ` THEN 'NOT_READY'
+				WHEN l.state = 'FAILED' THEN 'FAILED'
+				ELSE 'READY' END`,
+			Args: args, Joins: t.joins,
+		},
+		"mapping_status": {SQL: `CASE
+			WHEN o.psa_company_id IS NULL OR NOT (` + t.productMapped + `) THEN 'UNMAPPED'
+			WHEN coalesce(l.psa_agreement_id, t.psa_agreement_id) IS NULL AND ` + sharesCompany + ` THEN 'UNMAPPED'
+			ELSE 'MAPPED' END`, Joins: []string{"organization", "contract", "offer"}},
+		"state":    {SQL: "l.state"},
+		"excluded": {SQL: "o.excluded_from_sync", Type: grid.Boolean, Joins: joinOrganization},
+		// What stored values alone say of a line that is ready.
+		"promising": {SQL: `l.state = 'OPEN' AND ` + t.billable + ` AND NOT o.excluded_from_sync
+			AND o.psa_company_id IS NOT NULL AND ` + t.productMapped, Type: grid.Boolean, Joins: []string{"invoice", "organization", "offer"}},
+	})
+}
+
+// list returns the list of lines with the columns that depend on more than the lines.
+func (v View) list() *grid.Grid {
+	list := v.resolved(lines, lineTerms)
+	list.Summaries = v.summaries()
+	return list
+}
+
+// OfStatus holds for lines in one of the statuses. What a status says of stored values is said beside it: the
+// database knows how many rows those leave, and nothing of a status that it has to work out.
+func OfStatus(statuses []string) grid.Condition {
+	exact := grid.OneOf("sync_status", statuses)
+	if len(statuses) != 1 {
+		return exact
+	}
+	switch status := rule.SyncStatus(statuses[0]); status {
+	case rule.Ready:
+		return grid.All(grid.Holds("promising"), grid.Likely(exact))
+	case rule.Excluded:
+		return grid.All(grid.Holds("excluded"), grid.Likely(exact))
+	case rule.Syncing, rule.Unconfirmed, rule.Synced, rule.Failed:
+		return grid.All(grid.Compare("state", grid.Equal, string(status)), grid.Likely(exact))
+	}
+	return exact
+}
+
+// Blocked holds for lines that one of the codes keeps from being posted.
+func Blocked(codes []string) grid.Condition {
+	conditions := make([]grid.Condition, len(codes))
+	for i, code := range codes {
+		conditions[i] = grid.AnyElement("blockers", code, code+":")
+	}
+	return grid.Any(conditions...)
+}
