@@ -94,8 +94,8 @@ func OpenAsOwner(ctx context.Context, dsn string, options Options) (*DB, error) 
 	return &DB{pool: pool, dsn: dsn}, nil
 }
 
-// sessionDSN adds the session settings every connection runs with: UTC, and bounds on what one statement or an idle
-// transaction may cost.
+// sessionDSN adds the session settings every connection runs with: UTC, bounds on what one statement or an idle
+// transaction may cost, and no compiling of queries, which takes longer than even the largest counts do.
 func sessionDSN(dsn string, options Options) string {
 	timeout := options.StatementTimeout
 	if timeout <= 0 {
@@ -104,6 +104,7 @@ func sessionDSN(dsn string, options Options) string {
 	return withSettings(dsn,
 		"timezone", "UTC",
 		"application_name", "crosswalk",
+		"jit", "off",
 		"statement_timeout", fmt.Sprint(timeout.Milliseconds()),
 		"idle_in_transaction_session_timeout", "60000",
 	)

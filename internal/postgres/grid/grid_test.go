@@ -89,9 +89,13 @@ func (o *orchard) plant(t interface{ Fatal(...any) }, rows []fruit) {
 }
 
 func (o *orchard) fetch(req grid.Request) (*grid.Result[fruit], error) {
+	return o.fetchFrom(fruits, req)
+}
+
+func (o *orchard) fetchFrom(g *grid.Grid, req grid.Request) (*grid.Result[fruit], error) {
 	var result *grid.Result[fruit]
 	err := o.db.Seller(seller).Read(context.Background(), func(ctx context.Context, tx *postgres.Tx) (err error) {
-		result, err = grid.Fetch[fruit](ctx, tx, fruits, seller, req)
+		result, err = grid.Fetch[fruit](ctx, tx, g, seller, req)
 		return err
 	})
 	return result, err
