@@ -2,7 +2,6 @@ package invoicing
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 
 	"crosswalk/internal/civil"
@@ -106,6 +105,7 @@ const stagedColumns = `position, platform_id, invoice_id, customer_id, contract_
 // lines collects the rows of a period, with the dates that the rules give them, and calls seen for each.
 func (s *staging) lines(ctx context.Context, feed platform.Feed, dates platform.Range, rules Rules, seen func(platform.Page)) error {
 	return s.copyInto(ctx, "staged_line", stagedColumns, func(add func(...any) error) error {
+		var values []any // of one row after the other
 		return feed.InvoiceRows(ctx, dates, func(page platform.Page, rows []platform.InvoiceRow) error {
 			for _, r := range rows {
 				s.rows++
@@ -116,13 +116,13 @@ func (s *staging) lines(ctx context.Context, feed platform.Feed, dates platform.
 				if r.ResellerPrice.Valid {
 					cost = r.ResellerPrice.Decimal.String()
 				}
-				err := add(s.rows, r.RowID, r.InvoiceID, r.CustomerID, r.ContractID,
+				values = append(values[:0], int64(s.rows), r.RowID, r.InvoiceID, r.CustomerID, r.ContractID,
 					text(r.SubscriptionID), text(r.SubscriptionName), date(r.SubscriptionStartDate), date(r.SubscriptionEndDate),
 					r.OfferID, r.OfferName, r.VendorOfferID, r.VendorID, r.VendorName,
 					string(charge), r.ChargeType, date(r.ChargeStartDate), date(r.ChargeEndDate),
 					date(ruled.start), date(ruled.end), ruled.endIsRuled, r.Description,
 					r.Quantity.String(), r.UnitPrice.String(), r.TotalPrice.String(), cost)
-				if err != nil {
+				if err := add(values...); err != nil {
 					return err
 				}
 			}
@@ -131,7 +131,12 @@ func (s *staging) lines(ctx context.Context, feed platform.Feed, dates platform.
 	})
 }
 
-func text(s string) sql.NullString { return sql.NullString{String: s, Valid: s != ""} }
+func text(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
 
 func date(d civil.Date) any {
 	if d.IsZero() {
