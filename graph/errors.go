@@ -24,6 +24,14 @@ func (f *Failure) Extensions() map[string]any { return f.extensions }
 
 func badInput(message string) *Failure { return &Failure{code: "BAD_USER_INPUT", message: message} }
 
+// orNotFound is err or else, where there is none, the failure of a field that cannot be null.
+func orNotFound(err error, message string) error {
+	if err != nil {
+		return err
+	}
+	return &Failure{code: "NOT_FOUND", message: message}
+}
+
 func setupIncomplete(missing []model.SetupStep) *Failure {
 	return &Failure{
 		code:       "SETUP_INCOMPLETE",

@@ -20,8 +20,10 @@ const (
 	typePsaProduct       = "PsaProduct"
 	typePsaAgreement     = "PsaAgreement"
 	typePsaAgreementType = "PsaAgreementType"
-	typeJob              = "Job"
-	typeLogEntry         = "LogEntry"
+	// typePsaAddition is in cursors only: Additions are found below their agreement.
+	typePsaAddition = "PsaAddition"
+	typeJob         = "Job"
+	typeLogEntry    = "LogEntry"
 )
 
 // nodeID returns the id of a record: its type and its number within the seller. The seller is not part of

@@ -7,20 +7,21 @@ package graph
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"crosswalk/graph/generated"
-	"crosswalk/graph/loaders"
 	"crosswalk/graph/model"
 	"crosswalk/internal/account"
 	"crosswalk/internal/invoicing"
+	"crosswalk/internal/jobs"
 	"crosswalk/internal/mapping"
 	"crosswalk/internal/postgres"
+	"crosswalk/internal/postgres/notify"
 	"crosswalk/internal/psa"
 	"crosswalk/internal/psa/connectwise"
 
 	"github.com/99designs/gqlgen/graphql"
-	"github.com/graph-gophers/dataloader/v7"
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
@@ -40,6 +41,11 @@ type Resolver struct {
 	Today mapping.Today
 	// Now is real time; stored timestamps are compared with it.
 	Now func() time.Time
+	// JobChanges and LogChanges tell when a run, or a seller's log, may have changed on any replica.
+	JobChanges *notify.Watchers[jobs.Ref]
+	LogChanges *notify.Watchers[postgres.SellerID]
+	// Log takes what concerns operators.
+	Log *slog.Logger
 }
 
 // Schema returns the executable schema, over the parsed one as adapt leaves it.
@@ -57,6 +63,7 @@ func SDL() string {
 type (
 	queryResolver        struct{ *Resolver }
 	mutationResolver     struct{ *Resolver }
+	subscriptionResolver struct{ *Resolver }
 	organizationResolver struct{ *Resolver }
 	offerResolver        struct{ *Resolver }
 	contractResolver     struct{ *Resolver }
@@ -73,6 +80,9 @@ func (r *Resolver) Query() generated.QueryResolver { return &queryResolver{r} }
 
 // Mutation returns the resolver of mutations.
 func (r *Resolver) Mutation() generated.MutationResolver { return &mutationResolver{r} }
+
+// Subscription returns the resolver of subscriptions.
+func (r *Resolver) Subscription() generated.SubscriptionResolver { return &subscriptionResolver{r} }
 
 // Organization returns the resolver of an organization's looked-up fields.
 func (r *Resolver) Organization() generated.OrganizationResolver { return &organizationResolver{r} }
@@ -163,63 +173,4 @@ func (r *Resolver) refuseWithoutSetup(ctx context.Context) ([]*model.UserError, 
 // userError returns a refusal about the field at path, or about the whole input.
 func userError(code model.UserErrorCode, message string, path ...string) *model.UserError {
 	return &model.UserError{Code: code, Message: message, Field: path}
-}
-
-// operationScope is what the resolvers of one operation share.
-type operationScope struct {
-	loaders      *loaders.Set
-	entryRecords *dataloader.Loader[entryRecord, model.Node]
-}
-
-type scopeKey struct{}
-
-func scopeOf(ctx context.Context) *operationScope {
-	return ctx.Value(scopeKey{}).(*operationScope)
-}
-
-func loadersFrom(ctx context.Context) *loaders.Set { return scopeOf(ctx).loaders }
-
-// Operation is the gqlgen extension that gives every operation its loaders, and the response
-// extensions.psa where ConnectWise was needed.
-type Operation struct{ *Resolver }
-
-var _ interface {
-	graphql.HandlerExtension
-	graphql.OperationInterceptor
-	graphql.ResponseInterceptor
-} = Operation{}
-
-// ExtensionName names the extension.
-func (Operation) ExtensionName() string { return "Operation" }
-
-// Validate accepts every schema.
-func (Operation) Validate(graphql.ExecutableSchema) error { return nil }
-
-// InterceptOperation puts fresh loaders into the context.
-func (o Operation) InterceptOperation(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
-	deadline := time.Now().Add(o.Budget)
-	scope := &operationScope{loaders: loaders.NewSet(ctx, o.DB, o.Directory, seller(ctx), o.Today, deadline)}
-	ctx = context.WithValue(ctx, scopeKey{}, scope)
-	scope.entryRecords = o.newEntryRecords(ctx)
-	return next(ctx)
-}
-
-// InterceptResponse tells clients how ConnectWise behaved.
-func (o Operation) InterceptResponse(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
-	response := next(ctx)
-	scope, ok := ctx.Value(scopeKey{}).(*operationScope)
-	if !ok || response == nil {
-		return response
-	}
-	if outcome := scope.loaders.Outcome(); outcome.Asked {
-		if response.Extensions == nil {
-			response.Extensions = make(map[string]any)
-		}
-		report := map[string]any{"available": outcome.Available, "retryAt": nil}
-		if !outcome.Available && !outcome.RetryAt.IsZero() {
-			report["retryAt"] = outcome.RetryAt.UTC().Format(time.RFC3339)
-		}
-		response.Extensions["psa"] = report
-	}
-	return response
 }

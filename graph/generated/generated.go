@@ -42,6 +42,7 @@ type ResolverRoot interface {
 	PsaAgreement() PsaAgreementResolver
 	PsaCompany() PsaCompanyResolver
 	Query() QueryResolver
+	Subscription() SubscriptionResolver
 	SyncBlocker() SyncBlockerResolver
 }
 
@@ -446,7 +447,36 @@ type ComplexityRoot struct {
 		StartDate func(childComplexity int) int
 	}
 
+	PsaAddition struct {
+		AgreementRecordID  func(childComplexity int) int
+		BillCustomer       func(childComplexity int) int
+		CancelledDate      func(childComplexity int) int
+		Deleted            func(childComplexity int) int
+		Description        func(childComplexity int) int
+		EffectiveDate      func(childComplexity int) int
+		Freshness          func(childComplexity int) int
+		InvoiceDescription func(childComplexity int) int
+		ProductIdentifier  func(childComplexity int) int
+		Quantity           func(childComplexity int) int
+		RecordID           func(childComplexity int) int
+		UnitCost           func(childComplexity int) int
+		UnitPrice          func(childComplexity int) int
+	}
+
+	PsaAdditionConnection struct {
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	PsaAdditionEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
 	PsaAgreement struct {
+		Additions   func(childComplexity int, first *int, after *string) int
 		Cancelled   func(childComplexity int) int
 		Company     func(childComplexity int) int
 		Currency    func(childComplexity int) int
@@ -579,6 +609,11 @@ type ComplexityRoot struct {
 		SetupMissing        func(childComplexity int) int
 	}
 
+	Subscription struct {
+		JobProgress   func(childComplexity int, id string) int
+		LogEntryAdded func(childComplexity int, level []model.LogLevel) int
+	}
+
 	SyncBlocker struct {
 		Code    func(childComplexity int) int
 		Message func(childComplexity int) int
@@ -701,6 +736,8 @@ type OrganizationResolver interface {
 }
 type PsaAgreementResolver interface {
 	Company(ctx context.Context, obj *model.PsaAgreement) (*model.PsaCompany, error)
+
+	Additions(ctx context.Context, obj *model.PsaAgreement, first *int, after *string) (*model.PsaAdditionConnection, error)
 }
 type PsaCompanyResolver interface {
 	Organizations(ctx context.Context, obj *model.PsaCompany, first *int, after *string) (*model.OrganizationConnection, error)
@@ -727,6 +764,10 @@ type QueryResolver interface {
 	Settings(ctx context.Context) (*model.Settings, error)
 	BestPractices(ctx context.Context) ([]*model.BestPractice, error)
 	Dictionary(ctx context.Context) ([]*model.DictionaryEntry, error)
+}
+type SubscriptionResolver interface {
+	JobProgress(ctx context.Context, id string) (<-chan *model.Job, error)
+	LogEntryAdded(ctx context.Context, level []model.LogLevel) (<-chan *model.LogEntry, error)
 }
 type SyncBlockerResolver interface {
 	Subject(ctx context.Context, obj *model.SyncBlocker) (model.Node, error)
@@ -2405,6 +2446,134 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.PlatformSubscription.StartDate(childComplexity), true
 
+	case "PsaAddition.agreementRecordId":
+		if e.ComplexityRoot.PsaAddition.AgreementRecordID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaAddition.AgreementRecordID(childComplexity), true
+	case "PsaAddition.billCustomer":
+		if e.ComplexityRoot.PsaAddition.BillCustomer == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaAddition.BillCustomer(childComplexity), true
+	case "PsaAddition.cancelledDate":
+		if e.ComplexityRoot.PsaAddition.CancelledDate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaAddition.CancelledDate(childComplexity), true
+	case "PsaAddition.deleted":
+		if e.ComplexityRoot.PsaAddition.Deleted == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaAddition.Deleted(childComplexity), true
+	case "PsaAddition.description":
+		if e.ComplexityRoot.PsaAddition.Description == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaAddition.Description(childComplexity), true
+	case "PsaAddition.effectiveDate":
+		if e.ComplexityRoot.PsaAddition.EffectiveDate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaAddition.EffectiveDate(childComplexity), true
+	case "PsaAddition.freshness":
+		if e.ComplexityRoot.PsaAddition.Freshness == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaAddition.Freshness(childComplexity), true
+	case "PsaAddition.invoiceDescription":
+		if e.ComplexityRoot.PsaAddition.InvoiceDescription == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaAddition.InvoiceDescription(childComplexity), true
+	case "PsaAddition.productIdentifier":
+		if e.ComplexityRoot.PsaAddition.ProductIdentifier == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaAddition.ProductIdentifier(childComplexity), true
+	case "PsaAddition.quantity":
+		if e.ComplexityRoot.PsaAddition.Quantity == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaAddition.Quantity(childComplexity), true
+	case "PsaAddition.recordId":
+		if e.ComplexityRoot.PsaAddition.RecordID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaAddition.RecordID(childComplexity), true
+	case "PsaAddition.unitCost":
+		if e.ComplexityRoot.PsaAddition.UnitCost == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaAddition.UnitCost(childComplexity), true
+	case "PsaAddition.unitPrice":
+		if e.ComplexityRoot.PsaAddition.UnitPrice == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaAddition.UnitPrice(childComplexity), true
+
+	case "PsaAdditionConnection.edges":
+		if e.ComplexityRoot.PsaAdditionConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaAdditionConnection.Edges(childComplexity), true
+	case "PsaAdditionConnection.nodes":
+		if e.ComplexityRoot.PsaAdditionConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaAdditionConnection.Nodes(childComplexity), true
+	case "PsaAdditionConnection.pageInfo":
+		if e.ComplexityRoot.PsaAdditionConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaAdditionConnection.PageInfo(childComplexity), true
+	case "PsaAdditionConnection.totalCount":
+		if e.ComplexityRoot.PsaAdditionConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaAdditionConnection.TotalCount(childComplexity), true
+
+	case "PsaAdditionEdge.cursor":
+		if e.ComplexityRoot.PsaAdditionEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaAdditionEdge.Cursor(childComplexity), true
+	case "PsaAdditionEdge.node":
+		if e.ComplexityRoot.PsaAdditionEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaAdditionEdge.Node(childComplexity), true
+
+	case "PsaAgreement.additions":
+		if e.ComplexityRoot.PsaAgreement.Additions == nil {
+			break
+		}
+
+		args, err := field_PsaAgreement_additions_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.PsaAgreement.Additions(childComplexity, args["first"].(*int), args["after"].(*string)), true
 	case "PsaAgreement.cancelled":
 		if e.ComplexityRoot.PsaAgreement.Cancelled == nil {
 			break
@@ -3024,6 +3193,29 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Settings.SetupMissing(childComplexity), true
 
+	case "Subscription.jobProgress":
+		if e.ComplexityRoot.Subscription.JobProgress == nil {
+			break
+		}
+
+		args, err := field_Subscription_jobProgress_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Subscription.JobProgress(childComplexity, args["id"].(string)), true
+	case "Subscription.logEntryAdded":
+		if e.ComplexityRoot.Subscription.LogEntryAdded == nil {
+			break
+		}
+
+		args, err := field_Subscription_logEntryAdded_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Subscription.LogEntryAdded(childComplexity, args["level"].([]model.LogLevel)), true
+
 	case "SyncBlocker.code":
 		if e.ComplexityRoot.SyncBlocker.Code == nil {
 			break
@@ -3269,6 +3461,23 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			ctx = graphql.WithLazyInputUnmarshalerIndex(ctx, inputUnmarshalers)
 			data := _Mutation(ctx, ec, opCtx.Operation.SelectionSet)
 			var buf bytes.Buffer
+			data.MarshalGQL(&buf)
+
+			return &graphql.Response{
+				Data: buf.Bytes(),
+			}
+		}
+	case ast.Subscription:
+		next := _Subscription(ctx, ec, opCtx.Operation.SelectionSet)
+
+		var buf bytes.Buffer
+		return func(ctx context.Context) *graphql.Response {
+			buf.Reset()
+			data := next(ctx)
+
+			if data == nil {
+				return nil
+			}
 			data.MarshalGQL(&buf)
 
 			return &graphql.Response{
@@ -4559,6 +4768,13 @@ type PsaAgreement implements Node {
   freshness: PsaFreshness!
   "When it last changed in ConnectWise."
   lastUpdated: DateTime
+  "Its Additions by record number, read live; null with PSA_UNAVAILABLE while ConnectWise does not answer."
+  additions(
+    "Rows from the start, or after ` + "`" + `after` + "`" + `: 1–1000."
+    first: Int
+    "Cursor of the row before the page."
+    after: String
+  ): PsaAdditionConnection
 }
 
 "Conditions on ConnectWise agreements. All that are given must hold."
@@ -4589,6 +4805,56 @@ type PsaAgreementEdge {
   cursor: String!
   "The row."
   node: PsaAgreement!
+}
+
+"An Addition: a billed line of a ConnectWise agreement."
+type PsaAddition {
+  "ConnectWise record number."
+  recordId: Int!
+  "Record number of the agreement it belongs to."
+  agreementRecordId: Int!
+  "Identifier of its product."
+  productIdentifier: String!
+  "What ConnectWise calls it, after its product."
+  description: String
+  "What the customer reads on the invoice."
+  invoiceDescription: String
+  "How many are billed."
+  quantity: Decimal!
+  "Price of one."
+  unitPrice: Decimal
+  "Cost of one."
+  unitCost: Decimal
+  "The first day billed."
+  effectiveDate: Date
+  "The last day billed; null while it is open-ended."
+  cancelledDate: Date
+  "Whether the customer pays, in ConnectWise's words: ` + "`" + `Billable` + "`" + `, ` + "`" + `DoNotBill` + "`" + ` or ` + "`" + `NoCharge` + "`" + `."
+  billCustomer: String
+  "True when ConnectWise no longer has it."
+  deleted: Boolean!
+  "Whether ConnectWise was read for this answer."
+  freshness: PsaFreshness!
+}
+
+"A page of Additions."
+type PsaAdditionConnection {
+  "The rows with their cursors."
+  edges: [PsaAdditionEdge!]!
+  "The rows."
+  nodes: [PsaAddition!]!
+  "Where the page stands."
+  pageInfo: PageInfo!
+  "Additions of the agreement."
+  totalCount: Int!
+}
+
+"An Addition in a page."
+type PsaAdditionEdge {
+  "For ` + "`" + `after` + "`" + `."
+  cursor: String!
+  "The row."
+  node: PsaAddition!
 }
 
 "A ConnectWise Agreement Type. Agreements that crosswalk creates carry the one chosen in settings."
@@ -5329,6 +5595,20 @@ type UpdateSettingsPayload {
   settings: Settings
   "What was refused; empty on success."
   userErrors: [UserError!]!
+}
+
+"What is told as it happens, over WebSocket (graphql-transport-ws) or server-sent events, whichever replica it happens on."
+type Subscription {
+  "The job now, then at every change, until it has finished. Changes that come faster than they are read are told as one."
+  jobProgress(
+    "The job's node id."
+    id: ID!
+  ): Job! @requiresRole(role: VIEWER)
+  "Log entries as they are written. None is left out."
+  logEntryAdded(
+    "Only entries of these levels."
+    level: [LogLevel!]
+  ): LogEntry! @requiresRole(role: VIEWER)
 }
 `, BuiltIn: false},
 }
@@ -6088,6 +6368,62 @@ func childFields_PlatformSubscription(ctx context.Context, ec *executionContext,
 	return nil, fmt.Errorf("no field named %q was found under type PlatformSubscription", field.Name)
 }
 
+func childFields_PsaAddition(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "recordId":
+		return fieldContext_PsaAddition_recordId(ctx, ec, field)
+	case "agreementRecordId":
+		return fieldContext_PsaAddition_agreementRecordId(ctx, ec, field)
+	case "productIdentifier":
+		return fieldContext_PsaAddition_productIdentifier(ctx, ec, field)
+	case "description":
+		return fieldContext_PsaAddition_description(ctx, ec, field)
+	case "invoiceDescription":
+		return fieldContext_PsaAddition_invoiceDescription(ctx, ec, field)
+	case "quantity":
+		return fieldContext_PsaAddition_quantity(ctx, ec, field)
+	case "unitPrice":
+		return fieldContext_PsaAddition_unitPrice(ctx, ec, field)
+	case "unitCost":
+		return fieldContext_PsaAddition_unitCost(ctx, ec, field)
+	case "effectiveDate":
+		return fieldContext_PsaAddition_effectiveDate(ctx, ec, field)
+	case "cancelledDate":
+		return fieldContext_PsaAddition_cancelledDate(ctx, ec, field)
+	case "billCustomer":
+		return fieldContext_PsaAddition_billCustomer(ctx, ec, field)
+	case "deleted":
+		return fieldContext_PsaAddition_deleted(ctx, ec, field)
+	case "freshness":
+		return fieldContext_PsaAddition_freshness(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PsaAddition", field.Name)
+}
+
+func childFields_PsaAdditionConnection(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return fieldContext_PsaAdditionConnection_edges(ctx, ec, field)
+	case "nodes":
+		return fieldContext_PsaAdditionConnection_nodes(ctx, ec, field)
+	case "pageInfo":
+		return fieldContext_PsaAdditionConnection_pageInfo(ctx, ec, field)
+	case "totalCount":
+		return fieldContext_PsaAdditionConnection_totalCount(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PsaAdditionConnection", field.Name)
+}
+
+func childFields_PsaAdditionEdge(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return fieldContext_PsaAdditionEdge_cursor(ctx, ec, field)
+	case "node":
+		return fieldContext_PsaAdditionEdge_node(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PsaAdditionEdge", field.Name)
+}
+
 func childFields_PsaAgreement(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -6114,6 +6450,8 @@ func childFields_PsaAgreement(ctx context.Context, ec *executionContext, field g
 		return fieldContext_PsaAgreement_freshness(ctx, ec, field)
 	case "lastUpdated":
 		return fieldContext_PsaAgreement_lastUpdated(ctx, ec, field)
+	case "additions":
+		return fieldContext_PsaAgreement_additions(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PsaAgreement", field.Name)
 }
@@ -6854,6 +7192,28 @@ func field_Organization_invoiceLines_args(ctx context.Context, ec *executionCont
 	return args, nil
 }
 
+func field_PsaAgreement_additions_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return unmarshalOInt2ᚖint(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return unmarshalOString2ᚖstring(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	return args, nil
+}
+
 func field_PsaCompany_agreements_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -7467,6 +7827,34 @@ func field_Query_psaProducts_args(ctx context.Context, ec *executionContext, raw
 		return nil, err
 	}
 	args["filter"] = arg3
+	return args, nil
+}
+
+func field_Subscription_jobProgress_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (string, error) {
+			return unmarshalNID2string(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
+	return args, nil
+}
+
+func field_Subscription_logEntryAdded_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "level",
+		func(ctx context.Context, v any) ([]model.LogLevel, error) {
+			return unmarshalOLogLevel2ᚕcrosswalkᚋgraphᚋmodelᚐLogLevelᚄ(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["level"] = arg0
 	return args, nil
 }
 
@@ -14855,6 +15243,479 @@ func fieldContext_PlatformSubscription_endDate(_ context.Context, ec *executionC
 	return graphql.NewScalarFieldContext("PlatformSubscription", field, false, false, "Date")
 }
 
+func _PsaAddition_recordId(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaAddition) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaAddition_recordId(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RecordID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PsaAddition_recordId(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PsaAddition", field, false, false, "Int")
+}
+
+func _PsaAddition_agreementRecordId(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaAddition) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaAddition_agreementRecordId(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.AgreementRecordID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PsaAddition_agreementRecordId(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PsaAddition", field, false, false, "Int")
+}
+
+func _PsaAddition_productIdentifier(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaAddition) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaAddition_productIdentifier(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ProductIdentifier, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PsaAddition_productIdentifier(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PsaAddition", field, false, false, "String")
+}
+
+func _PsaAddition_description(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaAddition) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaAddition_description(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Description, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_PsaAddition_description(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PsaAddition", field, false, false, "String")
+}
+
+func _PsaAddition_invoiceDescription(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaAddition) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaAddition_invoiceDescription(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.InvoiceDescription, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_PsaAddition_invoiceDescription(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PsaAddition", field, false, false, "String")
+}
+
+func _PsaAddition_quantity(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaAddition) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaAddition_quantity(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Quantity, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v decimal.Decimal) graphql.Marshaler {
+			return marshalNDecimal2githubᚗcomᚋshopspringᚋdecimalᚐDecimal(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PsaAddition_quantity(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PsaAddition", field, false, false, "Decimal")
+}
+
+func _PsaAddition_unitPrice(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaAddition) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaAddition_unitPrice(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UnitPrice, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *decimal.Decimal) graphql.Marshaler {
+			return marshalODecimal2ᚖgithubᚗcomᚋshopspringᚋdecimalᚐDecimal(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_PsaAddition_unitPrice(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PsaAddition", field, false, false, "Decimal")
+}
+
+func _PsaAddition_unitCost(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaAddition) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaAddition_unitCost(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UnitCost, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *decimal.Decimal) graphql.Marshaler {
+			return marshalODecimal2ᚖgithubᚗcomᚋshopspringᚋdecimalᚐDecimal(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_PsaAddition_unitCost(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PsaAddition", field, false, false, "Decimal")
+}
+
+func _PsaAddition_effectiveDate(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaAddition) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaAddition_effectiveDate(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EffectiveDate, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *civil.Date) graphql.Marshaler {
+			return marshalODate2ᚖcrosswalkᚋinternalᚋcivilᚐDate(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_PsaAddition_effectiveDate(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PsaAddition", field, false, false, "Date")
+}
+
+func _PsaAddition_cancelledDate(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaAddition) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaAddition_cancelledDate(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CancelledDate, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *civil.Date) graphql.Marshaler {
+			return marshalODate2ᚖcrosswalkᚋinternalᚋcivilᚐDate(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_PsaAddition_cancelledDate(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PsaAddition", field, false, false, "Date")
+}
+
+func _PsaAddition_billCustomer(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaAddition) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaAddition_billCustomer(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.BillCustomer, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_PsaAddition_billCustomer(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PsaAddition", field, false, false, "String")
+}
+
+func _PsaAddition_deleted(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaAddition) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaAddition_deleted(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Deleted, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return marshalNBoolean2bool(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PsaAddition_deleted(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PsaAddition", field, false, false, "Boolean")
+}
+
+func _PsaAddition_freshness(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaAddition) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaAddition_freshness(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Freshness, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.PsaFreshness) graphql.Marshaler {
+			return marshalNPsaFreshness2crosswalkᚋgraphᚋmodelᚐPsaFreshness(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PsaAddition_freshness(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PsaAddition", field, false, false, "PsaFreshness")
+}
+
+func _PsaAdditionConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaAdditionConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaAdditionConnection_edges(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.PsaAdditionEdge) graphql.Marshaler {
+			return marshalNPsaAdditionEdge2ᚕᚖcrosswalkᚋgraphᚋmodelᚐPsaAdditionEdgeᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PsaAdditionConnection_edges(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PsaAdditionConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_PsaAdditionEdge(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _PsaAdditionConnection_nodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaAdditionConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaAdditionConnection_nodes(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.PsaAddition) graphql.Marshaler {
+			return marshalNPsaAddition2ᚕᚖcrosswalkᚋgraphᚋmodelᚐPsaAdditionᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PsaAdditionConnection_nodes(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PsaAdditionConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_PsaAddition(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _PsaAdditionConnection_pageInfo(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaAdditionConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaAdditionConnection_pageInfo(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PageInfo) graphql.Marshaler {
+			return marshalNPageInfo2ᚖcrosswalkᚋgraphᚋmodelᚐPageInfo(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PsaAdditionConnection_pageInfo(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PsaAdditionConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_PageInfo(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _PsaAdditionConnection_totalCount(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaAdditionConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaAdditionConnection_totalCount(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PsaAdditionConnection_totalCount(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PsaAdditionConnection", field, false, false, "Int")
+}
+
+func _PsaAdditionEdge_cursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaAdditionEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaAdditionEdge_cursor(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PsaAdditionEdge_cursor(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PsaAdditionEdge", field, false, false, "String")
+}
+
+func _PsaAdditionEdge_node(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaAdditionEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaAdditionEdge_node(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PsaAddition) graphql.Marshaler {
+			return marshalNPsaAddition2ᚖcrosswalkᚋgraphᚋmodelᚐPsaAddition(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PsaAdditionEdge_node(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PsaAdditionEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_PsaAddition(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
 func _PsaAgreement_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaAgreement) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -15138,6 +15999,50 @@ func _PsaAgreement_lastUpdated(ctx context.Context, ec *executionContext, field 
 }
 func fieldContext_PsaAgreement_lastUpdated(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PsaAgreement", field, false, false, "DateTime")
+}
+
+func _PsaAgreement_additions(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaAgreement) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PsaAgreement_additions(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.PsaAgreement().Additions(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PsaAdditionConnection) graphql.Marshaler {
+			return marshalOPsaAdditionConnection2ᚖcrosswalkᚋgraphᚋmodelᚐPsaAdditionConnection(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_PsaAgreement_additions(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PsaAgreement",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_PsaAdditionConnection(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_PsaAgreement_additions_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
 }
 
 func _PsaAgreementConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.PsaAgreementConnection) (ret graphql.Marshaler) {
@@ -17529,6 +18434,130 @@ func _Settings_setupMissing(ctx context.Context, ec *executionContext, field gra
 }
 func fieldContext_Settings_setupMissing(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Settings", field, false, false, "SetupStep")
+}
+
+func _Subscription_jobProgress(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret func(ctx context.Context) graphql.Marshaler) {
+	return graphql.ResolveFieldStream(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Subscription_jobProgress(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Subscription().JobProgress(ctx, fc.Args["id"].(string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				role, err := unmarshalNRole2crosswalkᚋgraphᚋmodelᚐRole(ctx, ec, "VIEWER")
+				if err != nil {
+					var zeroVal *model.Job
+					return zeroVal, err
+				}
+				if ec.Directives.RequiresRole == nil {
+					var zeroVal *model.Job
+					return zeroVal, errors.New("directive requiresRole is not implemented")
+				}
+				return ec.Directives.RequiresRole(ctx, nil, directive0, role)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Job) graphql.Marshaler {
+			return marshalNJob2ᚖcrosswalkᚋgraphᚋmodelᚐJob(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Subscription_jobProgress(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Subscription",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Job(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Subscription_jobProgress_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _Subscription_logEntryAdded(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret func(ctx context.Context) graphql.Marshaler) {
+	return graphql.ResolveFieldStream(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Subscription_logEntryAdded(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Subscription().LogEntryAdded(ctx, fc.Args["level"].([]model.LogLevel))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				role, err := unmarshalNRole2crosswalkᚋgraphᚋmodelᚐRole(ctx, ec, "VIEWER")
+				if err != nil {
+					var zeroVal *model.LogEntry
+					return zeroVal, err
+				}
+				if ec.Directives.RequiresRole == nil {
+					var zeroVal *model.LogEntry
+					return zeroVal, errors.New("directive requiresRole is not implemented")
+				}
+				return ec.Directives.RequiresRole(ctx, nil, directive0, role)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *model.LogEntry) graphql.Marshaler {
+			return marshalNLogEntry2ᚖcrosswalkᚋgraphᚋmodelᚐLogEntry(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Subscription_logEntryAdded(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Subscription",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_LogEntry(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Subscription_logEntryAdded_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
 }
 
 func _SyncBlocker_code(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SyncBlocker) (ret graphql.Marshaler) {
@@ -24110,6 +25139,185 @@ func _PlatformSubscription(ctx context.Context, ec *executionContext, sel ast.Se
 	return out
 }
 
+var psaAdditionImplementors = []string{"PsaAddition"}
+
+func _PsaAddition(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.PsaAddition) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, psaAdditionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PsaAddition")
+		case "recordId":
+			out.Values[i] = _PsaAddition_recordId(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "agreementRecordId":
+			out.Values[i] = _PsaAddition_agreementRecordId(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "productIdentifier":
+			out.Values[i] = _PsaAddition_productIdentifier(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "description":
+			out.Values[i] = _PsaAddition_description(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "invoiceDescription":
+			out.Values[i] = _PsaAddition_invoiceDescription(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "quantity":
+			out.Values[i] = _PsaAddition_quantity(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "unitPrice":
+			out.Values[i] = _PsaAddition_unitPrice(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "unitCost":
+			out.Values[i] = _PsaAddition_unitCost(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "effectiveDate":
+			out.Values[i] = _PsaAddition_effectiveDate(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "cancelledDate":
+			out.Values[i] = _PsaAddition_cancelledDate(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "billCustomer":
+			out.Values[i] = _PsaAddition_billCustomer(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "deleted":
+			out.Values[i] = _PsaAddition_deleted(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "freshness":
+			out.Values[i] = _PsaAddition_freshness(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var psaAdditionConnectionImplementors = []string{"PsaAdditionConnection"}
+
+func _PsaAdditionConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.PsaAdditionConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, psaAdditionConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PsaAdditionConnection")
+		case "edges":
+			out.Values[i] = _PsaAdditionConnection_edges(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "nodes":
+			out.Values[i] = _PsaAdditionConnection_nodes(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = _PsaAdditionConnection_pageInfo(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totalCount":
+			out.Values[i] = _PsaAdditionConnection_totalCount(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var psaAdditionEdgeImplementors = []string{"PsaAdditionEdge"}
+
+func _PsaAdditionEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.PsaAdditionEdge) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, psaAdditionEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PsaAdditionEdge")
+		case "cursor":
+			out.Values[i] = _PsaAdditionEdge_cursor(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = _PsaAdditionEdge_node(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var psaAgreementImplementors = []string{"PsaAgreement", "Node"}
 
 func _PsaAgreement(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.PsaAgreement) graphql.Marshaler {
@@ -24182,6 +25390,12 @@ func _PsaAgreement(ctx context.Context, ec *executionContext, sel ast.SelectionS
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "additions":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _PsaAgreement_additions(ctx, ec, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -25013,6 +26227,28 @@ func _Settings(ctx context.Context, ec *executionContext, sel ast.SelectionSet, 
 	}
 
 	return out
+}
+
+var subscriptionImplementors = []string{"Subscription"}
+
+func _Subscription(ctx context.Context, ec *executionContext, sel ast.SelectionSet) func(ctx context.Context) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, subscriptionImplementors)
+	ctx = graphql.WithFieldContext(ctx, &graphql.FieldContext{
+		Object: "Subscription",
+	})
+	if len(fields) != 1 {
+		graphql.AddErrorf(ctx, "must subscribe to exactly one stream")
+		return nil
+	}
+
+	switch fields[0].Name {
+	case "jobProgress":
+		return _Subscription_jobProgress(ctx, ec, fields[0])
+	case "logEntryAdded":
+		return _Subscription_logEntryAdded(ctx, ec, fields[0])
+	default:
+		panic("unknown field " + strconv.Quote(fields[0].Name))
+	}
 }
 
 var syncBlockerImplementors = []string{"SyncBlocker"}
@@ -26797,6 +28033,54 @@ func marshalNPageInfo2ᚖcrosswalkᚋgraphᚋmodelᚐPageInfo(ctx context.Contex
 	return _PageInfo(ctx, ec, sel, v)
 }
 
+func marshalNPsaAddition2ᚕᚖcrosswalkᚋgraphᚋmodelᚐPsaAdditionᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*model.PsaAddition) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNPsaAddition2ᚖcrosswalkᚋgraphᚋmodelᚐPsaAddition(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func marshalNPsaAddition2ᚖcrosswalkᚋgraphᚋmodelᚐPsaAddition(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.PsaAddition) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "PsaAddition!")
+		return graphql.Null
+	}
+	return _PsaAddition(ctx, ec, sel, v)
+}
+
+func marshalNPsaAdditionEdge2ᚕᚖcrosswalkᚋgraphᚋmodelᚐPsaAdditionEdgeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*model.PsaAdditionEdge) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNPsaAdditionEdge2ᚖcrosswalkᚋgraphᚋmodelᚐPsaAdditionEdge(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func marshalNPsaAdditionEdge2ᚖcrosswalkᚋgraphᚋmodelᚐPsaAdditionEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.PsaAdditionEdge) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "PsaAdditionEdge!")
+		return graphql.Null
+	}
+	return _PsaAdditionEdge(ctx, ec, sel, v)
+}
+
 func marshalNPsaAgreement2ᚕᚖcrosswalkᚋgraphᚋmodelᚐPsaAgreementᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*model.PsaAgreement) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -28210,6 +29494,13 @@ func marshalOPlatformSubscription2ᚖcrosswalkᚋgraphᚋmodelᚐPlatformSubscri
 		return graphql.Null
 	}
 	return _PlatformSubscription(ctx, ec, sel, v)
+}
+
+func marshalOPsaAdditionConnection2ᚖcrosswalkᚋgraphᚋmodelᚐPsaAdditionConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.PsaAdditionConnection) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return _PsaAdditionConnection(ctx, ec, sel, v)
 }
 
 func marshalOPsaAgreement2ᚖcrosswalkᚋgraphᚋmodelᚐPsaAgreement(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.PsaAgreement) graphql.Marshaler {

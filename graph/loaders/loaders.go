@@ -39,6 +39,10 @@ type Set struct {
 	Companies  *Records[psa.Company]
 	Products   *Records[psa.Product]
 	Agreements *Records[psa.Agreement]
+	// AdditionsOf lists the Additions of agreements, Additions finds single ones in such lists. There is no
+	// mirror of them.
+	AdditionsOf *Loader[psa.RecordID, AdditionList]
+	Additions   *Loader[AdditionKey, Found[psa.Addition]]
 	// Organizations, Offers and Contracts read the rows that others belong to.
 	Organizations *Rows[mapping.Organization]
 	Offers        *Rows[mapping.Offer]
@@ -76,6 +80,7 @@ func NewSet(ctx context.Context, db *postgres.DB, directory *psa.Directory, sell
 	s.Agreements = newRecords(ctx, s, kind[psa.Agreement]{
 		live: directory.Agreements.Look, mirror: psa.Agreements.Find, deleted: func(a psa.Agreement) bool { return a.Deleted },
 	})
+	s.addAdditions(ctx)
 	s.addRows(ctx, today)
 	return s
 }

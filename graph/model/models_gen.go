@@ -1008,6 +1008,56 @@ type PlatformSubscription struct {
 	EndDate *civil.Date `json:"endDate,omitempty"`
 }
 
+// An Addition: a billed line of a ConnectWise agreement.
+type PsaAddition struct {
+	// ConnectWise record number.
+	RecordID int `json:"recordId"`
+	// Record number of the agreement it belongs to.
+	AgreementRecordID int `json:"agreementRecordId"`
+	// Identifier of its product.
+	ProductIdentifier string `json:"productIdentifier"`
+	// What ConnectWise calls it, after its product.
+	Description *string `json:"description,omitempty"`
+	// What the customer reads on the invoice.
+	InvoiceDescription *string `json:"invoiceDescription,omitempty"`
+	// How many are billed.
+	Quantity decimal.Decimal `json:"quantity"`
+	// Price of one.
+	UnitPrice *decimal.Decimal `json:"unitPrice,omitempty"`
+	// Cost of one.
+	UnitCost *decimal.Decimal `json:"unitCost,omitempty"`
+	// The first day billed.
+	EffectiveDate *civil.Date `json:"effectiveDate,omitempty"`
+	// The last day billed; null while it is open-ended.
+	CancelledDate *civil.Date `json:"cancelledDate,omitempty"`
+	// Whether the customer pays, in ConnectWise's words: `Billable`, `DoNotBill` or `NoCharge`.
+	BillCustomer *string `json:"billCustomer,omitempty"`
+	// True when ConnectWise no longer has it.
+	Deleted bool `json:"deleted"`
+	// Whether ConnectWise was read for this answer.
+	Freshness PsaFreshness `json:"freshness"`
+}
+
+// A page of Additions.
+type PsaAdditionConnection struct {
+	// The rows with their cursors.
+	Edges []*PsaAdditionEdge `json:"edges"`
+	// The rows.
+	Nodes []*PsaAddition `json:"nodes"`
+	// Where the page stands.
+	PageInfo *PageInfo `json:"pageInfo"`
+	// Additions of the agreement.
+	TotalCount int `json:"totalCount"`
+}
+
+// An Addition in a page.
+type PsaAdditionEdge struct {
+	// For `after`.
+	Cursor string `json:"cursor"`
+	// The row.
+	Node *PsaAddition `json:"node"`
+}
+
 // A ConnectWise agreement with a company. What crosswalk posts are its additions.
 type PsaAgreement struct {
 	// Node id.
@@ -1034,6 +1084,8 @@ type PsaAgreement struct {
 	Freshness PsaFreshness `json:"freshness"`
 	// When it last changed in ConnectWise.
 	LastUpdated *time.Time `json:"lastUpdated,omitempty"`
+	// Its Additions by record number, read live; null with PSA_UNAVAILABLE while ConnectWise does not answer.
+	Additions *PsaAdditionConnection `json:"additions,omitempty"`
 	// The company's record number; resolvers look the company up by it.
 	CompanyID psa.RecordID `json:"-"`
 }

@@ -105,7 +105,12 @@ func New(config Config) (*Gateway, error) {
 		DB: config.DB, Accounts: accounts, Clients: clients, Directory: directory,
 		Mapping:   mapping.NewService(config.DB, directory, config.PSABudget, time.Now, upstream.today, invoicing.Follow),
 		Invoicing: invoicing.NewService(config.DB, directory, config.PSABudget, upstream.today),
-		Budget:    config.PSABudget, Today: upstream.today, Now: time.Now,
+		Budget:    config.PSABudget, Today: upstream.today, Now: time.Now, Log: config.Log,
+		JobChanges: notify.NewWatchers(listener, jobs.Channel, jobs.ParseRef),
+		LogChanges: notify.NewWatchers(listener, activity.LogChannel, func(payload string) (postgres.SellerID, error) {
+			notice, err := activity.ParseNotice(payload)
+			return notice.Seller, err
+		}),
 	}
 	handler, err := httpapi.New(httpapi.Config{
 		Schema:         resolver.Schema(httpapi.WithoutDefer),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -16,6 +17,8 @@ type gate struct {
 	authenticator Authenticator
 	// patience bounds how long the authenticator may take.
 	patience time.Duration
+	// trust is how long a token that was valid is taken to be so.
+	trust time.Duration
 }
 
 // admit returns ctx with who holds the token. Its error is Coded as
@@ -29,14 +32,53 @@ func (g gate) admit(ctx context.Context, token string) (context.Context, error) 
 	identity, err := g.authenticator.Authenticate(limited, token)
 	switch {
 	case errors.Is(err, account.ErrUnauthenticated):
-		return nil, refuse(codeUnauthenticated, "The token is unknown, expired or revoked.")
+		return nil, refuse(codeUnauthenticated, badToken)
 	case err != nil && errors.Is(context.Cause(limited), errTooSlow):
 		return nil, refuse(codeTimeout, "Checking the token took too long. Try again in a moment.")
 	case err != nil:
 		return nil, err
 	}
 	noteOf(ctx).comesFrom(identity)
+	ctx = context.WithValue(ctx, tokenKey{}, token)
 	return account.WithIdentity(ctx, identity), nil
+}
+
+const badToken = "The token is unknown, expired or revoked."
+
+// tokenKey is what an admitted context has its token under.
+type tokenKey struct{}
+
+// errTokenEnded is the cause of a stream's end whose token is no longer valid.
+var errTokenEnded = fmt.Errorf("the token is no longer valid: %w", context.Canceled)
+
+// whileAdmitted returns a context that ends with ctx or, with errTokenEnded as the cause, soon after the token
+// that ctx was admitted with has stopped being valid or being the same caller's. Before it ends for that reason,
+// it calls ending. While nobody can tell whether the token is valid, it is.
+func (g gate) whileAdmitted(ctx context.Context, ending func()) context.Context {
+	token, _ := ctx.Value(tokenKey{}).(string)
+	admitted, _ := account.IdentityFrom(ctx)
+	guarded, end := context.WithCancelCause(ctx)
+	go func() {
+		defer end(nil)
+		again := time.NewTicker(g.trust)
+		defer again.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-again.C:
+			}
+			limited, cancel := context.WithTimeout(ctx, g.patience)
+			now, err := g.authenticator.Authenticate(limited, token)
+			cancel()
+			if errors.Is(err, account.ErrUnauthenticated) || err == nil && now != admitted {
+				ending()
+				end(errTokenEnded)
+				return
+			}
+		}
+	}()
+	return guarded
 }
 
 // authenticated lets only callers with a valid token through to next. Others

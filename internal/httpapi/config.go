@@ -80,6 +80,8 @@ type Limits struct {
 	ExecutionTime time.Duration
 	// CachedDocuments is how many parsed documents are remembered: 1,000.
 	CachedDocuments int
+	// StreamTrust is how long a stream goes on before its token is checked again: 5 s.
+	StreamTrust time.Duration
 }
 
 func (l Limits) withDefaults() Limits {
@@ -90,6 +92,7 @@ func (l Limits) withDefaults() Limits {
 		Aliases:         cmp.Or(l.Aliases, 100),
 		ExecutionTime:   cmp.Or(l.ExecutionTime, 30*time.Second),
 		CachedDocuments: cmp.Or(l.CachedDocuments, 1000),
+		StreamTrust:     cmp.Or(l.StreamTrust, 5*time.Second),
 	}
 }
 

@@ -65,7 +65,7 @@ func newGraphQL(config Config, streams *streams) *graphQL {
 	result := &graphQL{
 		executor: newExecutor(config, limits, present),
 		present:  present,
-		gate:     gate{authenticator: config.Authenticator, patience: limits.ExecutionTime},
+		gate:     gate{authenticator: config.Authenticator, patience: limits.ExecutionTime, trust: limits.StreamTrust},
 		limits:   limits,
 		streams:  streams,
 		compress: &compress.Writer{},

@@ -14,6 +14,10 @@ import (
 // writeTime is how long a client may take to receive an answer or an event.
 const writeTime = time.Minute
 
+// partingTime is how long a client may take to receive what was on its way
+// when its stream ended.
+const partingTime = 5 * time.Second
+
 // encoded is an answer as it goes to the wire. Data is what the executor
 // wrote; it is not looked at again.
 type encoded struct {

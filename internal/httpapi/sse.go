@@ -3,6 +3,7 @@ package httpapi
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -19,11 +20,13 @@ type dispatch func(ctx context.Context) (graphql.ResponseHandler, context.Contex
 
 // stream answers with server-sent events, one connection per operation: an
 // event "next" for every response and "complete" at the end. It ends early
-// when the caller leaves or the server stops; a stopping server leaves
-// "complete" out, so that clients come back.
+// when the caller leaves, when the token is no longer valid, which is then the
+// last response, or when the server stops; a stopping server leaves "complete"
+// out, so that clients come back.
 func (g *graphQL) stream(w http.ResponseWriter, r *http.Request, start dispatch) {
 	ctx, end := g.streams.begin(r.Context())
 	defer end()
+	ctx = g.gate.whileAdmitted(ctx, func() {})
 	header := w.Header()
 	header.Set("Content-Type", string(eventStream))
 	header.Set("Cache-Control", "no-store")
@@ -31,28 +34,41 @@ func (g *graphQL) stream(w http.ResponseWriter, r *http.Request, start dispatch)
 	header.Add("Vary", "Accept")
 	w.WriteHeader(http.StatusOK)
 	control := http.NewResponseController(w)
+	defer context.AfterFunc(ctx, func() { _ = control.SetWriteDeadline(time.Now().Add(partingTime)) })()
 	events := g.events(ctx, start)
 	ping := time.NewTicker(pingInterval)
 	defer ping.Stop()
 	event, more := []byte(":\n\n"), true
-	for more {
-		// Not every connection has deadlines; where there are none, none is missed.
-		_ = control.SetWriteDeadline(time.Now().Add(writeTime))
-		if _, err := w.Write(event); err != nil {
-			return
-		}
-		if err := control.Flush(); err != nil {
-			return
-		}
+	for more && sendEvent(ctx, w, event) {
 		select {
 		case event, more = <-events:
 		case <-ping.C:
 			event = []byte(": ping\n\n")
 		case <-ctx.Done():
-			return
+			more = false
 		}
 	}
+	if errors.Is(context.Cause(ctx), errTokenEnded) {
+		sendEvent(ctx, w, append(g.nextEvent(ctx, g.present.response(ctx, refuse(codeUnauthenticated, badToken))), completeEvent...))
+	}
 }
+
+// sendEvent reports whether the caller is still there to take it.
+func sendEvent(ctx context.Context, w http.ResponseWriter, event []byte) bool {
+	control := http.NewResponseController(w)
+	// Not every connection has deadlines; where there are none, none is missed.
+	_ = control.SetWriteDeadline(time.Now().Add(writeTime))
+	if ctx.Err() != nil {
+		_ = control.SetWriteDeadline(time.Now().Add(partingTime))
+	}
+	if _, err := w.Write(event); err != nil {
+		return false
+	}
+	return control.Flush() == nil
+}
+
+// completeEvent tells that nothing more will come.
+const completeEvent = "event: complete\ndata:\n\n"
 
 // events starts an operation and returns its events, until there are no more
 // or ctx ends.
@@ -62,7 +78,7 @@ func (g *graphQL) events(ctx context.Context, start dispatch) <-chan []byte {
 		defer close(events)
 		g.relay(ctx, start, events)
 		if ctx.Err() == nil {
-			offer(ctx, events, []byte("event: complete\ndata:\n\n"))
+			offer(ctx, events, []byte(completeEvent))
 		}
 	}()
 	return events

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -45,7 +46,7 @@ func (g *graphQL) newWebSocket() transport.Websocket {
 // or token.
 func (g *graphQL) welcome(ctx context.Context, payload transport.InitPayload) (context.Context, *transport.InitPayload, error) {
 	if isAuthenticated(ctx) {
-		return ctx, nil, nil
+		return g.whileWelcome(ctx), nil, nil
 	}
 	token := payload.GetString("token")
 	if authorization := payload.Authorization(); authorization != "" {
@@ -53,7 +54,7 @@ func (g *graphQL) welcome(ctx context.Context, payload transport.InitPayload) (c
 	}
 	admitted, err := g.gate.admit(ctx, token)
 	if err == nil {
-		return admitted, nil, nil
+		return g.whileWelcome(admitted), nil, nil
 	}
 	shown := g.present.present(ctx, err)
 	reason, code := "Try again later", closeTryAgain
@@ -64,6 +65,20 @@ func (g *graphQL) welcome(ctx context.Context, payload transport.InitPayload) (c
 	return transport.WithWebsocketCloseCode(ctx, code), nil, shown
 }
 
+// socketKey is what the context of a WebSocket has its socket under.
+type socketKey struct{}
+
+// socket is what is known of one WebSocket, besides what gqlgen knows.
+type socket struct {
+	// tokenEnded is true once the token is no longer valid.
+	tokenEnded atomic.Bool
+}
+
+// whileWelcome returns a context that ends the connection when its token is no longer valid.
+func (g *graphQL) whileWelcome(ctx context.Context) context.Context {
+	return g.gate.whileAdmitted(ctx, func() { ctx.Value(socketKey{}).(*socket).tokenEnded.Store(true) })
+}
+
 func (g *graphQL) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 	if problem := handshakeProblem(r); problem != nil {
 		g.refuse(w, r, plainJSON, problem)
@@ -71,6 +86,7 @@ func (g *graphQL) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, end := g.streams.begin(r.Context())
 	defer end()
+	ctx = context.WithValue(ctx, socketKey{}, &socket{})
 	g.websocket.Do(w, r.WithContext(graphql.StartOperationTrace(ctx)), g.executor)
 }
 
@@ -98,33 +114,53 @@ func (u webSocketUpgrade) Accept(w http.ResponseWriter, r *http.Request, options
 	if err != nil {
 		return nil, err
 	}
-	return restartingConnection{WebsocketConn: connection, streams: u.streams}, nil
+	return knownConnection{
+		WebsocketConn: connection, stream: r.Context(),
+		socket: r.Context().Value(socketKey{}).(*socket), streams: u.streams,
+	}, nil
 }
 
-// restartingConnection is a connection that, when the server stops, tells the
-// client to come back rather than that all is done.
-type restartingConnection struct {
+// knownConnection is a connection whose end tells the client whether to come
+// back, where gqlgen would only tell that all is done, and that does not wait
+// for clients that do not read.
+type knownConnection struct {
 	transport.WebsocketConn
+	// stream ends when the connection is to end. It is kept here because gqlgen
+	// writes without a context.
+	stream  context.Context
+	socket  *socket
 	streams *streams
 }
 
+// WriteJSON sends a message.
+func (c knownConnection) WriteJSON(message any) error {
+	tooSlow := time.AfterFunc(writeTime, func() { _ = c.Close() })
+	defer tooSlow.Stop()
+	defer context.AfterFunc(c.stream, func() { tooSlow.Reset(partingTime) })()
+	return c.WebsocketConn.WriteJSON(message)
+}
+
 // WriteClose ends the connection.
-func (c restartingConnection) WriteClose(code int, reason string) error {
-	if code == transport.WebsocketCloseNormalClosure && c.streams.ending() {
+func (c knownConnection) WriteClose(code int, reason string) error {
+	switch {
+	case code != transport.WebsocketCloseNormalClosure:
+	case c.socket.tokenEnded.Load():
+		code, reason = closeUnauthorized, "Unauthorized"
+	case c.streams.ending():
 		code, reason = closeRestart, "The server is restarting"
 	}
 	return c.WebsocketConn.WriteClose(code, reason)
 }
 
 // SetReadLimit bounds the size of a message.
-func (c restartingConnection) SetReadLimit(limit int64) {
+func (c knownConnection) SetReadLimit(limit int64) {
 	if limited, ok := c.WebsocketConn.(transport.WebsocketReadLimiter); ok {
 		limited.SetReadLimit(limit)
 	}
 }
 
 // SetReadDeadline bounds the time until a message.
-func (c restartingConnection) SetReadDeadline(deadline time.Time) error {
+func (c knownConnection) SetReadDeadline(deadline time.Time) error {
 	if bounded, ok := c.WebsocketConn.(transport.WebsocketReadDeadliner); ok {
 		return bounded.SetReadDeadline(deadline)
 	}

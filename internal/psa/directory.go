@@ -1,6 +1,7 @@
 package psa
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -38,12 +39,20 @@ type Directory struct {
 	Agreements *Book[Agreement]
 	// AgreementsOf looks up all agreements of a company, by the company's number.
 	AgreementsOf *Book[CompanyAgreements]
+	// Additions lists all Additions of an agreement, by the agreement's number.
+	Additions *Book[AgreementAdditions]
 }
 
 // CompanyAgreements are all agreements of one company that ConnectWise has.
 type CompanyAgreements struct {
 	Company    RecordID
 	Agreements []Agreement
+}
+
+// AgreementAdditions are all Additions of one agreement that ConnectWise has, by record number.
+type AgreementAdditions struct {
+	Agreement RecordID
+	Additions []Addition
 }
 
 // NewDirectory returns a Directory that asks the clients given.
@@ -63,6 +72,7 @@ func NewDirectory(clients Clients, options DirectoryOptions) *Directory {
 		Products:     newBook(shared, Client.ProductsByID, func(p Product) RecordID { return p.ID }),
 		Agreements:   newBook(shared, Client.AgreementsByID, func(a Agreement) RecordID { return a.ID }),
 		AgreementsOf: newBook(shared, agreementsOfCompanies, func(c CompanyAgreements) RecordID { return c.Company }),
+		Additions:    newBook(shared, additionsOfAgreements, func(a AgreementAdditions) RecordID { return a.Agreement }),
 	}
 }
 
@@ -78,12 +88,30 @@ func agreementsOfCompanies(client Client, ctx context.Context, companies []Recor
 	return found, nil
 }
 
+// additionsOfAgreements leaves agreements out that ConnectWise does not have.
+func additionsOfAgreements(client Client, ctx context.Context, agreements []RecordID) ([]AgreementAdditions, error) {
+	var found []AgreementAdditions
+	for _, agreement := range agreements {
+		additions, err := client.Additions(ctx, agreement)
+		if IsNotFound(err) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		slices.SortFunc(additions, func(a, b Addition) int { return cmp.Compare(a.ID, b.ID) })
+		found = append(found, AgreementAdditions{Agreement: agreement, Additions: additions})
+	}
+	return found, nil
+}
+
 // Forget drops what is remembered of a seller, after its connection changed.
 func (d *Directory) Forget(seller postgres.SellerID) {
 	d.Companies.forget(seller)
 	d.Products.forget(seller)
 	d.Agreements.forget(seller)
 	d.AgreementsOf.forget(seller)
+	d.Additions.forget(seller)
 }
 
 type bookOptions struct {

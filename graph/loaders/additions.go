@@ -1,0 +1,103 @@
+package loaders
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"crosswalk/internal/psa"
+)
+
+// AdditionKey names an Addition: ConnectWise finds one only below its agreement.
+type AdditionKey struct{ Agreement, Record psa.RecordID }
+
+// AdditionList is what ConnectWise answered when it was asked for the Additions of an agreement.
+type AdditionList struct {
+	// Additions are by record number; none where ConnectWise does not have the agreement.
+	Additions []psa.Addition
+	// Err is why ConnectWise gave no usable answer, which another agreement's may yet be.
+	Err error
+}
+
+// listingsAtATime bounds how many agreements one operation lists at once: each costs a call of its own.
+const listingsAtATime = 8
+
+// addAdditions gives the set its loaders of Additions.
+func (s *Set) addAdditions(ctx context.Context) {
+	s.AdditionsOf = newLoader(func(agreements []psa.RecordID) (map[psa.RecordID]AdditionList, error) {
+		return s.listAdditions(ctx, agreements)
+	})
+	s.Additions = newLoader(func(keys []AdditionKey) (map[AdditionKey]Found[psa.Addition], error) {
+		return s.findAdditions(ctx, keys)
+	})
+}
+
+// listAdditions lists agreements side by side. Those that the time is up for are not asked for.
+func (s *Set) listAdditions(ctx context.Context, agreements []psa.RecordID) (map[psa.RecordID]AdditionList, error) {
+	waiting, cancel := context.WithDeadline(ctx, s.deadline)
+	defer cancel()
+	var (
+		mu     sync.Mutex
+		listed = make(map[psa.RecordID]AdditionList, len(agreements))
+		group  errgroup.Group
+	)
+	group.SetLimit(listingsAtATime)
+	for _, agreement := range agreements {
+		group.Go(func() error {
+			list := s.additionsOf(waiting, agreement)
+			if _, err := s.note(list.Err); err != nil {
+				return fmt.Errorf("list the Additions of agreement %d: %w", agreement, err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			listed[agreement] = list
+			return nil
+		})
+	}
+	return listed, group.Wait()
+}
+
+func (s *Set) additionsOf(waiting context.Context, agreement psa.RecordID) AdditionList {
+	if err := waiting.Err(); err != nil {
+		return AdditionList{Err: &psa.UnavailableError{Reason: "ConnectWise did not answer in time", Err: err}}
+	}
+	found, err := s.directory.Additions.Look(waiting, s.seller, []psa.RecordID{agreement})
+	return AdditionList{Additions: found[agreement].Additions, Err: err}
+}
+
+// findAdditions finds Additions in the lists of their agreements. One that is not found is not Live while
+// ConnectWise gives no usable answer, and Deleted otherwise.
+func (s *Set) findAdditions(ctx context.Context, keys []AdditionKey) (map[AdditionKey]Found[psa.Addition], error) {
+	for _, key := range keys {
+		s.AdditionsOf.Announce(key.Agreement)
+	}
+	asked := make(map[psa.RecordID]func() (AdditionList, error))
+	for _, key := range keys {
+		if asked[key.Agreement] == nil {
+			asked[key.Agreement] = s.AdditionsOf.Load(ctx, key.Agreement)
+		}
+	}
+	found := make(map[AdditionKey]Found[psa.Addition], len(keys))
+	for _, key := range keys {
+		list, err := asked[key.Agreement]()
+		if err != nil {
+			return nil, err
+		}
+		found[key] = list.find(key.Record)
+	}
+	return found, nil
+}
+
+func (l AdditionList) find(record psa.RecordID) Found[psa.Addition] {
+	if l.Err != nil {
+		return Found[psa.Addition]{}
+	}
+	at := slices.IndexFunc(l.Additions, func(a psa.Addition) bool { return a.ID == record })
+	if at < 0 {
+		return Found[psa.Addition]{Live: true, Deleted: true}
+	}
+	return Found[psa.Addition]{Record: l.Additions[at], Live: true}
+}
