@@ -30,8 +30,8 @@ const resolved = `
 	JOIN contract t ON t.seller_id = $1 AND t.platform_id = s.contract_id
 	JOIN offer f ON f.seller_id = $1 AND f.platform_id = s.offer_id`
 
-// mergeLines stores the lines. New ones are inserted as they are: the run's lease keeps a second load of the seller
-// away, and one that has lost its lease fails on the lines of the other, or at its end.
+// mergeLines stores the lines. New ones are inserted without looking again whether they are there: only the run that
+// has the lease can commit, so that of two loads of a seller one fails on the lines of the other, or at its end.
 func (s *staging) mergeLines(ctx context.Context, seller postgres.SellerID, period civil.YearMonth, m *merged) error {
 	known, err := s.findKnown(ctx, seller)
 	if err != nil {
@@ -116,6 +116,7 @@ func (s *staging) refreshLines(ctx context.Context, seller postgres.SellerID, pe
 		WHERE l.seller_id = $1
 			AND l.period = ANY($2)
 			AND l.id = k.id
+			AND NOT k.frozen
 			AND l.state IN ('OPEN', 'FAILED')
 			AND (true`+ours+`) IS DISTINCT FROM (true`+theirs+`)`,
 		seller, periods)
