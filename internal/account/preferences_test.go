@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -189,4 +190,38 @@ func TestMissingSetup(t *testing.T) {
 	wantMissing(account.SetupAgreementType)
 	h.mustUpdateSettings(t, seller, account.SettingsChange{AgreementType: &account.AgreementType{RecordID: 1, Name: "Managed"}})
 	wantMissing()
+}
+
+func TestTheDailySyncIsRememberedSinceWhenItIsAsItIs(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	seller := h.mustCreateSeller(t).ID
+	early, late := "02:00", "23:30"
+	var want time.Time
+	for _, step := range []struct {
+		name   string
+		change account.SettingsChange
+		counts bool
+	}{
+		{"switched on, as the first of all settings", account.SettingsChange{DailySync: &account.DailySyncChange{Enabled: true}}, true},
+		{"on as before", account.SettingsChange{DailySync: &account.DailySyncChange{Enabled: true, TimeOfDay: &early}}, false},
+		{"something else", account.SettingsChange{ChargeEnd: &account.ChargeDateRule{Kind: account.NoDate}}, false},
+		{"at another time", account.SettingsChange{DailySync: &account.DailySyncChange{Enabled: true, TimeOfDay: &late}}, true},
+		{"switched off", account.SettingsChange{DailySync: &account.DailySyncChange{}}, true},
+		{"switched on again", account.SettingsChange{DailySync: &account.DailySyncChange{Enabled: true}}, true},
+	} {
+		h.clock.Advance(time.Hour)
+		if step.counts {
+			want = h.clock.Now()
+		}
+		h.mustUpdateSettings(t, seller, step.change)
+		h.read(t, seller, func(ctx context.Context, tx *postgres.Tx) error {
+			var since time.Time
+			err := tx.GetContext(ctx, &since, `SELECT daily_sync_since FROM seller_settings WHERE seller_id = $1`, seller)
+			if !since.Equal(want) {
+				t.Errorf("%s: the daily sync is as it is since %s, want %s", step.name, since, want)
+			}
+			return err
+		})
+	}
 }

@@ -22,21 +22,20 @@ func ParseTimeOfDay(text string) (TimeOfDay, error) {
 // String returns "HH:MM".
 func (t TimeOfDay) String() string { return fmt.Sprintf("%02d:%02d", t.Hour, t.Minute) }
 
-// NextDailyRun returns the first instant after now at which clocks in zone show at. A day on which they
-// show it twice, because they are set back, has its run at the first; a day on which they skip it has its
-// run at the moment they are set forward.
+// NextDailyRun returns the first instant after now at which a daily run is due; see DailyRun.
 func NextDailyRun(now time.Time, zone *time.Location, at TimeOfDay) time.Time {
 	for day := civil.DateOf(now.In(zone)); ; day = day.AddDays(1) {
-		run, exists := dailyRun(day, zone, at)
+		run, exists := DailyRun(day, zone, at)
 		if exists && run.After(now) {
 			return run
 		}
 	}
 }
 
-// dailyRun returns the instant of the run on day. It is false for a day that zone never had, as Samoa never
-// had 30 December 2011.
-func dailyRun(day civil.Date, zone *time.Location, at TimeOfDay) (time.Time, bool) {
+// DailyRun returns the instant of the run on day, which is when clocks in zone show at. A day on which they show it
+// twice, because they are set back, has its run at the first; a day on which they skip it has its run at the
+// moment they are set forward. It is false for a day that zone never had, as Samoa never had 30 December 2011.
+func DailyRun(day civil.Date, zone *time.Location, at TimeOfDay) (time.Time, bool) {
 	wanted := time.Date(day.Year, day.Month, day.Day, at.Hour, at.Minute, 0, 0, time.UTC)
 	guess := time.Date(day.Year, day.Month, day.Day, at.Hour, at.Minute, 0, 0, zone)
 	start, end := guess.ZoneBounds()

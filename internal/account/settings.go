@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"crosswalk/internal/postgres"
 )
@@ -24,7 +25,8 @@ type AgreementType struct {
 	Name     string
 }
 
-// DailySync says whether and when fully mapped lines are posted without being asked.
+// DailySync says whether and when fully mapped lines are posted without being asked. Beside it is stored since when it
+// has been so: what was due before a change is not made up for by it.
 type DailySync struct {
 	Enabled bool
 	// At is in the seller's time zone.
@@ -106,15 +108,23 @@ func (s *Service) UpdateSettings(
 	}
 	_, err = tx.NamedExecContext(ctx, `
 		INSERT INTO seller_settings (seller_id, agreement_type_id, agreement_type_name, charge_start_rule,
-			charge_start_day, charge_end_rule, charge_end_day, daily_sync_enabled, daily_sync_time)
+			charge_start_day, charge_end_rule, charge_end_day, daily_sync_enabled, daily_sync_time, daily_sync_since)
 		VALUES (:seller_id, :agreement_type_id, :agreement_type_name, :charge_start_rule,
-			:charge_start_day, :charge_end_rule, :charge_end_day, :daily_sync_enabled, :daily_sync_time)
+			:charge_start_day, :charge_end_rule, :charge_end_day, :daily_sync_enabled, :daily_sync_time, :now)
 		ON CONFLICT (seller_id) DO UPDATE
 		SET agreement_type_id = EXCLUDED.agreement_type_id, agreement_type_name = EXCLUDED.agreement_type_name,
 			charge_start_rule = EXCLUDED.charge_start_rule, charge_start_day = EXCLUDED.charge_start_day,
 			charge_end_rule = EXCLUDED.charge_end_rule, charge_end_day = EXCLUDED.charge_end_day,
-			daily_sync_enabled = EXCLUDED.daily_sync_enabled, daily_sync_time = EXCLUDED.daily_sync_time`,
-		newSettingsRow(seller, after))
+			daily_sync_enabled = EXCLUDED.daily_sync_enabled, daily_sync_time = EXCLUDED.daily_sync_time,
+			daily_sync_since = CASE
+				WHEN seller_settings.daily_sync_enabled = EXCLUDED.daily_sync_enabled
+					AND seller_settings.daily_sync_time = EXCLUDED.daily_sync_time THEN seller_settings.daily_sync_since
+				ELSE EXCLUDED.daily_sync_since
+			END`,
+		struct {
+			settingsRow
+			Now time.Time `db:"now"`
+		}{newSettingsRow(seller, after), s.now()})
 	if err != nil {
 		return SettingsUpdate{}, fmt.Errorf("update the settings of seller %s: %w", seller, err)
 	}

@@ -22,6 +22,7 @@ const claimStatement = `
 		SELECT seller_id, id
 		FROM job AS waiting
 		WHERE state IN ('QUEUED', 'RUNNING') AND (lease_until IS NULL OR lease_until < now()) AND kind = ANY($1)
+			AND fruitless < $4
 		ORDER BY (
 				SELECT count(*)
 				FROM job AS other
@@ -31,7 +32,7 @@ const claimStatement = `
 		FOR NO KEY UPDATE SKIP LOCKED
 	)
 	UPDATE job
-	SET state = 'RUNNING', attempt = attempt + 1, worker = $2, started_at = coalesce(started_at, now()),
+	SET state = 'RUNNING', attempt = attempt + 1, fruitless = fruitless + 1, worker = $2, started_at = coalesce(started_at, now()),
 		lease_until = now() + $3 * interval '1 millisecond'
 	FROM next
 	WHERE job.seller_id = next.seller_id AND job.id = next.id
@@ -49,7 +50,8 @@ func (r *Runner) claim(ctx context.Context) (*Run, error) {
 			return err
 		}
 		claimed = nil
-		err := tx.SelectContext(ctx, &claimed, claimStatement, r.kinds(), r.options.Worker, r.options.Lease.Milliseconds())
+		err := tx.SelectContext(ctx, &claimed, claimStatement,
+			r.kinds(), r.options.Worker, r.options.Lease.Milliseconds(), r.options.MaxAttempts)
 		if err != nil || len(claimed) == 0 {
 			return err
 		}
@@ -93,7 +95,7 @@ const giveUpStatement = `
 	WITH orphan AS MATERIALIZED (
 		SELECT seller_id, id
 		FROM job
-		WHERE state = 'RUNNING' AND lease_until < now() AND (cancel_requested OR attempt >= $1)
+		WHERE state = 'RUNNING' AND lease_until < now() AND (cancel_requested OR fruitless >= $1)
 		FOR NO KEY UPDATE SKIP LOCKED
 	)
 	UPDATE job
@@ -105,7 +107,7 @@ const giveUpStatement = `
 	RETURNING ` + Columns
 
 // giveUpOrphans ends the runs of dead workers that are not to be begun again: those that somebody cancelled,
-// and those that have had all their attempts.
+// and those whose last attempts all came to nothing.
 func (r *Runner) giveUpOrphans(ctx context.Context, tx *postgres.Tx) error {
 	var orphans []Job
 	err := tx.SelectContext(ctx, &orphans, giveUpStatement, r.options.MaxAttempts, exhausted)
@@ -122,7 +124,7 @@ func (r *Runner) giveUpOrphans(ctx context.Context, tx *postgres.Tx) error {
 }
 
 // exhausted is what a run that keeps losing its worker fails with.
-const exhausted = "It was interrupted too often and was given up. What it did until then is kept; start it again."
+const exhausted = "It was interrupted too often without getting on and was given up. What it did until then is kept; start it again."
 
 // jobAttributes names a job in the server's log.
 func jobAttributes(job Job) []any {

@@ -99,7 +99,7 @@ func Restart(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID) err
 		UPDATE job
 		SET state = CASE WHEN cancel_requested THEN 'CANCELLED' ELSE 'QUEUED' END,
 			finished_at = CASE WHEN cancel_requested THEN now() END,
-			step = NULL, done = 0, total = NULL, worker = NULL, lease_until = NULL
+			step = NULL, done = 0, total = NULL, fruitless = 0, worker = NULL, lease_until = NULL
 		WHERE seller_id = $1 AND state = 'RUNNING'
 		RETURNING `+Columns, seller)
 	if err != nil {

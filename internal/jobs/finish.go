@@ -153,7 +153,7 @@ func (r *Run) report(ctx context.Context, end ending) {
 }
 
 // storeEnd moves the run to the state it ends in, with the last of its progress. A run that was cancelled while
-// it was being handed over is cancelled.
+// it was being handed over is cancelled. A worker that lives to hand it over was not killed by it.
 func (r *Run) storeEnd(ctx context.Context, end ending) error {
 	var (
 		message *string
@@ -174,6 +174,7 @@ func (r *Run) storeEnd(ctx context.Context, end ending) error {
 					ELSE $14
 				END,
 				finished_at = CASE WHEN $14 <> 'QUEUED' OR cancel_requested THEN now() END,
+				fruitless = CASE WHEN $14 = 'QUEUED' THEN 0 ELSE fruitless END,
 				error = $15, lease_until = NULL,`+progressAssignments+`
 			WHERE `+fence+`
 			RETURNING `+Columns, r.progressArguments(shown, end.state, message)...)

@@ -4,7 +4,8 @@
 // Everything the replicas share is in the job table. A worker that claims a run holds a lease, which it
 // extends while it lives; a run whose lease has passed is claimed by another worker and goes on there. The
 // attempt, one more with every claim, fences what a worker writes: the data of a worker that lost its lease
-// without noticing is not committed. Leases are measured by the database's clock alone.
+// without noticing is not committed. Leases are measured by the database's clock alone. A run that loses one worker
+// after the other without storing anything is taken for the one that kills them, and failed.
 //
 //	Enqueue ──▶ QUEUED ──claim──▶ RUNNING ──▶ SUCCEEDED, PARTIALLY_SUCCEEDED, FAILED
 //	              │  ▲              │ │  ▲

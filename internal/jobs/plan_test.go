@@ -43,7 +43,7 @@ func TestLookingForRunsDoesNotReadThoseThatHaveFinished(t *testing.T) {
 		statement string
 		arguments []any
 	}{
-		"claiming":  {claimStatement, []any{[]string{"LOAD_OFFERS"}, "worker", 15_000}},
+		"claiming":  {claimStatement, []any{[]string{"LOAD_OFFERS"}, "worker", 15_000, 5}},
 		"giving up": {giveUpStatement, []any{5, exhausted}},
 	} {
 		var plan []string

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"crosswalk/internal/activity"
@@ -39,6 +40,9 @@ type Run struct {
 	lapse *time.Timer
 	// changed has a value when there is progress to store, look when the run is to ask whether it is cancelled.
 	changed, look chan struct{}
+
+	// fruitful is set once this attempt has stored work, and the job's row says so.
+	fruitful atomic.Bool
 
 	mu     sync.Mutex
 	unsent progress
@@ -122,6 +126,9 @@ func (r *Run) show(change func(*progress)) {
 
 // Write runs fn in a transaction that commits only while this worker has the lease. If it has lost it, the
 // error is ErrLeaseLost and nothing is stored. As with SellerDB.Write, fn may be called more than once.
+//
+// What it stores shows that the run gets on, however often it loses its worker: it is for work that is not to be
+// done again.
 func (r *Run) Write(ctx context.Context, fn func(ctx context.Context, tx *postgres.Tx) error) error {
 	return r.WriteCounted(ctx, func(ctx context.Context, tx *postgres.Tx) (Counts, error) {
 		return Counts{}, fn(ctx, tx)
@@ -132,34 +139,50 @@ func (r *Run) Write(ctx context.Context, fn func(ctx context.Context, tx *postgr
 // that no crash loses them or has them counted twice.
 func (r *Run) WriteCounted(ctx context.Context, fn func(ctx context.Context, tx *postgres.Tx) (Counts, error)) error {
 	var counts Counts
-	err := r.seller.Write(ctx, func(ctx context.Context, tx *postgres.Tx) (err error) {
+	err := r.fenced(ctx, func(ctx context.Context, tx *postgres.Tx) (err error) {
 		if counts, err = fn(ctx, tx); err != nil {
 			return err
 		}
-		return r.fence(ctx, tx, counts)
+		if counts == (Counts{}) && r.fruitful.Load() {
+			return r.holdLease(ctx, tx)
+		}
+		return r.storeCounts(ctx, tx, counts)
 	})
+	if err != nil {
+		return err
+	}
+	r.fruitful.Store(true)
+	if counts != (Counts{}) {
+		r.show(func(*progress) {}) // announces the counts
+	}
+	return nil
+}
+
+// fenced runs fn, which ends with holdLease or storeCounts, in a transaction.
+func (r *Run) fenced(ctx context.Context, fn func(ctx context.Context, tx *postgres.Tx) error) error {
+	err := r.seller.Write(ctx, fn)
 	if errors.Is(err, ErrLeaseLost) {
 		r.stop(ErrLeaseLost)
-	}
-	if err == nil && counts != (Counts{}) {
-		r.show(func(*progress) {}) // announces the counts
 	}
 	return err
 }
 
-// fence makes sure that no other worker has claimed the run when tx commits, and adds the counts. It comes last
-// in its transaction: from here on others wait for the run's row, and they should not wait for long, above all
-// not if this process falls silent.
-func (r *Run) fence(ctx context.Context, tx *postgres.Tx, counts Counts) error {
+// holdLease makes sure that no other worker has claimed the run when tx commits. It comes last in its
+// transaction: from here on others wait for the run's row, and they should not wait for long, above all not if this
+// process falls silent.
+func (r *Run) holdLease(ctx context.Context, tx *postgres.Tx) error {
 	var id int64
-	if counts == (Counts{}) {
-		err := tx.GetContext(ctx, &id, `SELECT id FROM job WHERE `+fence+` FOR SHARE`, r.fenceArguments()...)
-		return held(err)
-	}
+	err := tx.GetContext(ctx, &id, `SELECT id FROM job WHERE `+fence+` FOR SHARE`, r.fenceArguments()...)
+	return held(err)
+}
+
+// storeCounts is holdLease, and adds the counts. The attempt is fruitful from then on.
+func (r *Run) storeCounts(ctx context.Context, tx *postgres.Tx, counts Counts) error {
+	var id int64
 	err := tx.GetContext(ctx, &id, `
 		UPDATE job
 		SET created = created + $5, updated = updated + $6, unchanged = unchanged + $7,
-			skipped = skipped + $8, failed = failed + $9, cancelled = cancelled + $10
+			skipped = skipped + $8, failed = failed + $9, cancelled = cancelled + $10, fruitless = 0
 		WHERE `+fence+`
 		RETURNING id`, r.fenceArguments(counts.Created, counts.Updated, counts.Unchanged, counts.Skipped, counts.Failed, counts.Cancelled)...)
 	return held(err)
@@ -169,10 +192,14 @@ func (r *Run) fenceArguments(more ...any) []any {
 	return append([]any{r.job.SellerID, r.job.ID, r.job.Attempt, r.options.Worker}, more...)
 }
 
-// Log writes entries about this run to the seller's log, in a transaction of their own.
+// Log writes entries about this run to the seller's log, in a transaction of their own, fenced as Write is. To talk
+// is not to get on: that a run logs what it begins to do does not keep it from being given up.
 func (r *Run) Log(ctx context.Context, entries ...activity.Entry) error {
-	return r.Write(ctx, func(ctx context.Context, tx *postgres.Tx) error {
-		return r.LogTx(ctx, tx, entries...)
+	return r.fenced(ctx, func(ctx context.Context, tx *postgres.Tx) error {
+		if err := r.LogTx(ctx, tx, entries...); err != nil {
+			return err
+		}
+		return r.holdLease(ctx, tx)
 	})
 }
 

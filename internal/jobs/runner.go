@@ -37,7 +37,8 @@ type Options struct {
 	// Poll is how often the runner looks for runs by itself, which finds those of dead workers; 0 means a third of
 	// the lease.
 	Poll time.Duration
-	// MaxAttempts is how often a run may be begun, its worker dying each time, before it is failed; 0 means 5.
+	// MaxAttempts is how many attempts in a row may lose their worker before they have stored anything, until the
+	// run is failed; 0 means 5. One that gets on a little each time is never failed for that.
 	MaxAttempts int
 	// Worker names this runner in the job table; empty means host and process. A random part is added.
 	Worker string
