@@ -79,6 +79,9 @@ func (r *mutationResolver) SyncOrganizations(ctx context.Context) (*model.JobPay
 	return r.enqueue(ctx, model.JobKindSyncOrganizations, nil)
 }
 
+// otherRun is what users are told who asked for something else than the run under way does.
+const otherRun = "A run of this kind is under way for something else; it is returned instead. Ask again when it has finished."
+
 // enqueue starts a run, or returns the one under way.
 func (r *Resolver) enqueue(ctx context.Context, kind model.JobKind, parameters any) (*model.JobPayload, error) {
 	refused, err := r.refuseWithoutSetup(ctx)
@@ -92,8 +95,7 @@ func (r *Resolver) enqueue(ctx context.Context, kind model.JobKind, parameters a
 		})
 		payload.Job, payload.Started = jobNode(job), started
 		if err == nil && !started && !sameParameters(job, parameters) {
-			message := "A run of this kind is under way for something else; it is returned instead. Ask again when it has finished."
-			payload.UserErrors = []*model.UserError{userError(model.UserErrorCodeJobRunning, message)}
+			payload.UserErrors = []*model.UserError{userError(model.UserErrorCodeJobRunning, otherRun)}
 		}
 		return err
 	})

@@ -2,6 +2,9 @@ package graph
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -14,6 +17,7 @@ import (
 	"crosswalk/internal/invoicing/rule"
 	"crosswalk/internal/postgres"
 	"crosswalk/internal/postgres/grid"
+	"crosswalk/internal/posting"
 	"crosswalk/internal/psa"
 )
 
@@ -31,6 +35,108 @@ func (r *mutationResolver) LoadInvoiceLines(ctx context.Context, input model.Loa
 	}
 	slices.Sort(periods)
 	return r.enqueue(ctx, model.JobKindLoadInvoiceLines, invoicing.Load{Periods: periods})
+}
+
+// SyncInvoiceLines starts the run that posts lines.
+func (r *mutationResolver) SyncInvoiceLines(ctx context.Context, input *model.SyncInvoiceLinesInput) (*model.JobPayload, error) {
+	refused, err := r.refuseWithoutSetup(ctx)
+	if err != nil || refused != nil {
+		return &model.JobPayload{UserErrors: refused}, err
+	}
+	selected, refused, err := r.selectLines(ctx, input)
+	if err != nil {
+		return nil, err
+	}
+	payload := &model.JobPayload{UserErrors: append([]*model.UserError{}, refused...)}
+	if len(refused) > 0 && (selected == nil || len(selected.IDs) == 0) {
+		return payload, nil
+	}
+	err = r.DB.Seller(seller(ctx)).Write(ctx, func(ctx context.Context, tx *postgres.Tx) error {
+		job, started, same, err := posting.Enqueue(ctx, tx, seller(ctx), identity(ctx).Subject, selected)
+		payload.Job, payload.Started = jobNode(job), started
+		if err == nil && !same {
+			payload.UserErrors = append(payload.UserErrors, userError(model.UserErrorCodeJobRunning, otherRun))
+		}
+		return err
+	})
+	if message, ok := inputProblem(err); ok {
+		return &model.JobPayload{UserErrors: []*model.UserError{userError(model.UserErrorCodeInvalid, message, "matching")}}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return payload, nil
+}
+
+// selectLines reads which lines to post; nil stands for all. What it refuses it names.
+func (r *Resolver) selectLines(ctx context.Context, input *model.SyncInvoiceLinesInput) (*posting.Selection, []*model.UserError, error) {
+	if input == nil || input.Ids.Value() == nil && input.Matching.Value() == nil {
+		return nil, nil, nil
+	}
+	ids, matching := input.Ids.Value(), input.Matching.Value()
+	switch {
+	case ids != nil && matching != nil:
+		message := "Give ids or matching, not both: the lines to post are named one way or the other. Without either, all lines are posted."
+		return nil, []*model.UserError{userError(model.UserErrorCodeInvalid, message)}, nil
+	case len(ids) > maxItems:
+		return nil, []*model.UserError{userError(model.UserErrorCodeTooMany, tooMany(len(ids)), "ids")}, nil
+	case ids != nil:
+		return r.selectByIDs(ctx, ids)
+	}
+	asked, err := json.Marshal(matching)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the selection: %w", err)
+	}
+	selected := &posting.Selection{Asked: digest(asked)}
+	var month *civil.YearMonth
+	selected.View, month, err = r.lineView(ctx, &matching.Period)
+	if err == nil {
+		selected.Where, err = lineList{search: matching.Search.Value()}.condition(seller(ctx), month, matching.Filter.Value())
+	}
+	if message, ok := inputProblem(err); ok {
+		return nil, []*model.UserError{userError(model.UserErrorCodeInvalid, message, "matching")}, nil
+	}
+	return selected, nil, err
+}
+
+func (r *Resolver) selectByIDs(ctx context.Context, ids []string) (*posting.Selection, []*model.UserError, error) {
+	var refused []*model.UserError
+	numbers := make([]int64, len(ids))
+	for i, id := range ids {
+		number, err := parseID(typeInvoiceLine, id)
+		if err != nil {
+			refused = append(refused, userError(model.UserErrorCodeInvalid, err.Error(), "ids", strconv.Itoa(i)))
+		}
+		numbers[i] = number
+	}
+	known, err := r.knownLines(ctx, numbers)
+	if err != nil {
+		return nil, nil, err
+	}
+	for i, number := range numbers {
+		if number != 0 && !slices.Contains(known, number) {
+			refused = append(refused, userError(model.UserErrorCodeNotFound, invoicing.Messages[invoicing.NotFound], "ids", strconv.Itoa(i)))
+		}
+	}
+	if len(ids) == 0 {
+		refused = append(refused, userError(model.UserErrorCodeInvalid, "Name at least one line, or leave ids out to post all lines.", "ids"))
+	}
+	return &posting.Selection{Asked: digest([]byte(fmt.Sprint(known))), IDs: known}, refused, nil
+}
+
+// knownLines returns those of the numbers that lines have, in order, each once.
+func (r *Resolver) knownLines(ctx context.Context, numbers []int64) (known []int64, err error) {
+	err = r.read(ctx, func(ctx context.Context, tx *postgres.Tx) error {
+		known, err = invoicing.Known(ctx, tx, seller(ctx), numbers)
+		return err
+	})
+	return known, err
+}
+
+// digest identifies what was asked for.
+func digest(asked []byte) string {
+	sum := sha256.Sum256(asked)
+	return hex.EncodeToString(sum[:16])
 }
 
 // lineEdit reads the members that the single and the bulk edit have in common, and names those that are not right.

@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 
+	"crosswalk/graph/loaders"
 	"crosswalk/graph/model"
 	"crosswalk/internal/civil"
 	"crosswalk/internal/invoicing"
@@ -42,13 +43,16 @@ var lineFields = map[string]string{
 	"mappingStatus":      "mapping_status",
 	"syncStatus":         "sync_status",
 	"syncBlockers":       "blockers",
+	"syncError":          "sync_error",
+	"syncedAt":           "synced_at",
+	"psaAddition":        "addition_id",
 	"revision":           "revision",
 }
 
 // lineBasics are columns of the line itself, which cost nothing.
 var lineBasics = []string{
 	"id", "organization_id", "contract_id", "offer_id", "currency", "subscription_id", "subscription_start", "subscription_end",
-	"charge_start", "invoiced_start", "charge_end", "invoiced_end",
+	"charge_start", "invoiced_start", "charge_end", "invoiced_end", "sync_error_code",
 }
 
 var lineOrders = map[model.InvoiceLineOrderField]string{
@@ -174,6 +178,7 @@ func announceLines(ctx context.Context, rows []invoicing.Line) {
 	announce(set.Organizations, rows, func(l invoicing.Line) *int64 { return &l.OrganizationID })
 	announce(set.Contracts, rows, func(l invoicing.Line) *int64 { return &l.ContractID })
 	announce(set.Offers, rows, func(l invoicing.Line) *int64 { return &l.OfferID })
+	announce(set.Posted, rows, func(l invoicing.Line) *int64 { return l.AdditionID })
 }
 
 // lineView returns what lines are seen under, and the month to show: the one asked for, or the greatest loaded.
@@ -293,6 +298,7 @@ func invoiceLine(l invoicing.Line) *model.InvoiceLine {
 		IsCustomInvoice:    l.Custom,
 		PsaAgreementOrigin: model.AgreementOrigin(l.AgreementOrigin),
 		SyncStatus:         model.LineSyncStatus(l.SyncStatus),
+		SyncedAt:           l.SyncedAt,
 		Revision:           l.Revision,
 		OrganizationID:     l.OrganizationID,
 		ContractID:         l.ContractID,
@@ -301,6 +307,7 @@ func invoiceLine(l invoicing.Line) *model.InvoiceLine {
 		PsaCompanyID:       l.PsaCompanyID,
 		PsaProductID:       l.PsaProductID,
 		PsaAgreementID:     l.PsaAgreementID,
+		AdditionID:         l.AdditionID,
 	}
 	if l.Recurring {
 		shown.Recurrence = model.RecurrenceRecurring
@@ -313,6 +320,9 @@ func invoiceLine(l invoicing.Line) *model.InvoiceLine {
 			ID: *l.SubscriptionID, Name: deref(l.SubscriptionName),
 			StartDate: optionalDate(l.SubscriptionStart), EndDate: optionalDate(l.SubscriptionEnd),
 		}
+	}
+	if l.SyncErrorCode != nil {
+		shown.SyncError = &model.SyncError{Code: model.SyncErrorCode(*l.SyncErrorCode), Message: deref(l.SyncError)}
 	}
 	shown.SyncBlockers = make([]*model.SyncBlocker, len(l.Blockers))
 	for i, reason := range l.Blockers {
@@ -379,6 +389,31 @@ func (r *invoiceLineResolver) PsaAgreement(ctx context.Context, obj *model.Invoi
 // PsaProduct resolves the product a line would post as, verified live.
 func (r *invoiceLineResolver) PsaProduct(ctx context.Context, obj *model.InvoiceLine) (*model.PsaProduct, error) {
 	return shownLive(ctx, loadersFrom(ctx).Products, obj.PsaProductID, psaProduct)
+}
+
+// PsaAddition resolves the Addition a posted line is part of: as it was written, or as ConnectWise has it now where
+// more than its numbers is selected.
+func (r *invoiceLineResolver) PsaAddition(ctx context.Context, obj *model.InvoiceLine) (*model.PsaAddition, error) {
+	if obj.AdditionID == nil {
+		return nil, nil
+	}
+	set := loadersFrom(ctx)
+	stored, err := set.Posted.Load(ctx, *obj.AdditionID)()
+	if err != nil {
+		return nil, err
+	}
+	shown := loaders.Found[psa.Addition]{Record: stored}
+	if selectionOf(ctx).hasOther("recordId", "agreementRecordId", "__typename") {
+		live, err := set.Additions.Load(ctx, loaders.AdditionKey{Agreement: stored.AgreementID, Record: stored.ID})()
+		if err != nil {
+			return nil, err
+		}
+		shown.Live, shown.Deleted = live.Live, live.Deleted
+		if live.Live && !live.Deleted {
+			shown.Record = live.Record
+		}
+	}
+	return psaAddition(shown), nil
 }
 
 // MappingStatus resolves the stored state with the overlay of what ConnectWise answers now about each record.

@@ -36,6 +36,11 @@ func (s selection) has(names ...string) bool {
 	return slices.ContainsFunc(s.fields, func(f graphql.CollectedField) bool { return slices.Contains(names, f.Name) })
 }
 
+// hasOther reports whether a field is selected that is none of those named.
+func (s selection) hasOther(names ...string) bool {
+	return slices.ContainsFunc(s.fields, func(f graphql.CollectedField) bool { return !slices.Contains(names, f.Name) })
+}
+
 // nodes returns what is selected of each row of a connection.
 func (s selection) nodes() selection {
 	direct := s.under("nodes")

@@ -12,6 +12,7 @@ import (
 	"crosswalk/internal/jobs"
 	"crosswalk/internal/mapping"
 	"crosswalk/internal/postgres"
+	"crosswalk/internal/posting"
 	"crosswalk/internal/psa"
 )
 
@@ -118,7 +119,13 @@ func (r *mutationResolver) SaveConnectWiseCredentials(ctx context.Context, input
 	}
 	err := r.DB.Seller(caller.Seller).Write(ctx, func(ctx context.Context, tx *postgres.Tx) error {
 		saved, err := r.Accounts.SaveConnection(ctx, tx, caller.Seller, connection, caller.Subject,
-			func(ctx context.Context, tx *postgres.Tx) (bool, error) { return mapping.InUse(ctx, tx, caller.Seller) })
+			func(ctx context.Context, tx *postgres.Tx) (bool, error) {
+				mapped, err := mapping.InUse(ctx, tx, caller.Seller)
+				if err != nil || mapped {
+					return mapped, err
+				}
+				return posting.InUse(ctx, tx, caller.Seller)
+			})
 		if err != nil {
 			return err
 		}

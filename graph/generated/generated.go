@@ -158,6 +158,7 @@ type ComplexityRoot struct {
 		Organization       func(childComplexity int) int
 		Period             func(childComplexity int) int
 		PlatformID         func(childComplexity int) int
+		PsaAddition        func(childComplexity int) int
 		PsaAgreement       func(childComplexity int) int
 		PsaAgreementOrigin func(childComplexity int) int
 		PsaCompany         func(childComplexity int) int
@@ -167,7 +168,9 @@ type ComplexityRoot struct {
 		Revision           func(childComplexity int) int
 		Subscription       func(childComplexity int) int
 		SyncBlockers       func(childComplexity int) int
+		SyncError          func(childComplexity int) int
 		SyncStatus         func(childComplexity int) int
+		SyncedAt           func(childComplexity int) int
 		UnitCost           func(childComplexity int) int
 		UnitPrice          func(childComplexity int) int
 	}
@@ -340,6 +343,7 @@ type ComplexityRoot struct {
 		MapOrganizations           func(childComplexity int, input model.MapOrganizationsInput) int
 		SaveConnectWiseCredentials func(childComplexity int, input model.ConnectWiseCredentialsInput) int
 		SetOrganizationsExcluded   func(childComplexity int, input model.SetOrganizationsExcludedInput) int
+		SyncInvoiceLines           func(childComplexity int, input *model.SyncInvoiceLinesInput) int
 		SyncOrganizations          func(childComplexity int) int
 		TestConnectWiseConnection  func(childComplexity int) int
 		UnmapContract              func(childComplexity int, input model.UnmapContractInput) int
@@ -620,6 +624,11 @@ type ComplexityRoot struct {
 		Subject func(childComplexity int) int
 	}
 
+	SyncError struct {
+		Code    func(childComplexity int) int
+		Message func(childComplexity int) int
+	}
+
 	TestConnectWiseConnectionPayload struct {
 		Ok         func(childComplexity int) int
 		UserErrors func(childComplexity int) int
@@ -692,6 +701,8 @@ type InvoiceLineResolver interface {
 
 	PsaProduct(ctx context.Context, obj *model.InvoiceLine) (*model.PsaProduct, error)
 	MappingStatus(ctx context.Context, obj *model.InvoiceLine) (model.MappingStatus, error)
+
+	PsaAddition(ctx context.Context, obj *model.InvoiceLine) (*model.PsaAddition, error)
 }
 type JobResolver interface {
 	LogEntries(ctx context.Context, obj *model.Job, first *int, after *string) (*model.LogEntryConnection, error)
@@ -715,6 +726,7 @@ type MutationResolver interface {
 	SyncOrganizations(ctx context.Context) (*model.JobPayload, error)
 	LoadOffers(ctx context.Context, input model.LoadOffersInput) (*model.JobPayload, error)
 	LoadInvoiceLines(ctx context.Context, input model.LoadInvoiceLinesInput) (*model.JobPayload, error)
+	SyncInvoiceLines(ctx context.Context, input *model.SyncInvoiceLinesInput) (*model.JobPayload, error)
 	CancelJob(ctx context.Context, id string) (*model.JobPayload, error)
 	SaveConnectWiseCredentials(ctx context.Context, input model.ConnectWiseCredentialsInput) (*model.SaveConnectWiseCredentialsPayload, error)
 	TestConnectWiseConnection(ctx context.Context) (*model.TestConnectWiseConnectionPayload, error)
@@ -1223,6 +1235,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.InvoiceLine.PlatformID(childComplexity), true
+	case "InvoiceLine.psaAddition":
+		if e.ComplexityRoot.InvoiceLine.PsaAddition == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLine.PsaAddition(childComplexity), true
 	case "InvoiceLine.psaAgreement":
 		if e.ComplexityRoot.InvoiceLine.PsaAgreement == nil {
 			break
@@ -1277,12 +1295,24 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.InvoiceLine.SyncBlockers(childComplexity), true
+	case "InvoiceLine.syncError":
+		if e.ComplexityRoot.InvoiceLine.SyncError == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLine.SyncError(childComplexity), true
 	case "InvoiceLine.syncStatus":
 		if e.ComplexityRoot.InvoiceLine.SyncStatus == nil {
 			break
 		}
 
 		return e.ComplexityRoot.InvoiceLine.SyncStatus(childComplexity), true
+	case "InvoiceLine.syncedAt":
+		if e.ComplexityRoot.InvoiceLine.SyncedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLine.SyncedAt(childComplexity), true
 	case "InvoiceLine.unitCost":
 		if e.ComplexityRoot.InvoiceLine.UnitCost == nil {
 			break
@@ -1984,6 +2014,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.SetOrganizationsExcluded(childComplexity, args["input"].(model.SetOrganizationsExcludedInput)), true
+	case "Mutation.syncInvoiceLines":
+		if e.ComplexityRoot.Mutation.SyncInvoiceLines == nil {
+			break
+		}
+
+		args, err := field_Mutation_syncInvoiceLines_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SyncInvoiceLines(childComplexity, args["input"].(*model.SyncInvoiceLinesInput)), true
 	case "Mutation.syncOrganizations":
 		if e.ComplexityRoot.Mutation.SyncOrganizations == nil {
 			break
@@ -3235,6 +3276,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.SyncBlocker.Subject(childComplexity), true
 
+	case "SyncError.code":
+		if e.ComplexityRoot.SyncError.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SyncError.Code(childComplexity), true
+	case "SyncError.message":
+		if e.ComplexityRoot.SyncError.Message == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SyncError.Message(childComplexity), true
+
 	case "TestConnectWiseConnectionPayload.ok":
 		if e.ComplexityRoot.TestConnectWiseConnectionPayload.Ok == nil {
 			break
@@ -3412,6 +3466,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("PsaProductFilter", graphql.BindUnmarshaler(ec, unmarshalInputPsaProductFilter)),
 			graphql.NewInputUnmarshaler("SetOrganizationsExcludedInput", graphql.BindUnmarshaler(ec, unmarshalInputSetOrganizationsExcludedInput)),
 			graphql.NewInputUnmarshaler("StringFilter", graphql.BindUnmarshaler(ec, unmarshalInputStringFilter)),
+			graphql.NewInputUnmarshaler("SyncInvoiceLinesInput", graphql.BindUnmarshaler(ec, unmarshalInputSyncInvoiceLinesInput)),
 			graphql.NewInputUnmarshaler("UnmapContractInput", graphql.BindUnmarshaler(ec, unmarshalInputUnmapContractInput)),
 			graphql.NewInputUnmarshaler("UnmapOfferInput", graphql.BindUnmarshaler(ec, unmarshalInputUnmapOfferInput)),
 			graphql.NewInputUnmarshaler("UnmapOrganizationInput", graphql.BindUnmarshaler(ec, unmarshalInputUnmapOrganizationInput)),
@@ -4476,8 +4531,40 @@ type InvoiceLine implements Node {
   syncStatus: LineSyncStatus!
   "Every reason it cannot post, not only the first."
   syncBlockers: [SyncBlocker!]!
+  "Why the last attempt to post it failed; null unless it is FAILED."
+  syncError: SyncError
+  "When it was posted; null unless it is SYNCED."
+  syncedAt: DateTime
+  "The Addition it is part of; null unless it is SYNCED. ` + "`" + `recordId` + "`" + ` and ` + "`" + `agreementRecordId` + "`" + ` cost no call. The rest is read from ConnectWise, and is as it was written last (STALE) where that does not answer in time."
+  psaAddition: PsaAddition
   "Grows with every change of the line by a user; send it back to detect lost updates."
   revision: Int!
+}
+
+"Why ConnectWise, or crosswalk on its behalf, refused a line."
+type SyncError {
+  "For programs."
+  code: SyncErrorCode!
+  "What is wrong and what to do."
+  message: String!
+}
+
+"Why a line was refused."
+enum SyncErrorCode {
+  "The charge starts before the agreement's billing does."
+  BEFORE_BILLING_START
+  "The period is invoiced already and the agreement does not prorate."
+  PERIOD_ALREADY_INVOICED
+  "The agreement is cancelled or has ended."
+  AGREEMENT_CLOSED
+  "An agreement must be created, and the company has no default contact."
+  NO_COMPANY_CONTACT
+  "ConnectWise does not have the company, product or agreement any more."
+  RECORD_MISSING
+  "The agreement is in another currency than the contract."
+  CURRENCY_MISMATCH
+  "Any other reason; the message tells ConnectWise's."
+  REFUSED
 }
 
 "A page of invoice lines."
@@ -4931,6 +5018,8 @@ enum JobKind {
   LOAD_OFFERS
   "Loads invoice lines of calendar months from the Platform."
   LOAD_INVOICE_LINES
+  "Posts invoice lines to ConnectWise as Additions."
+  SYNC_INVOICE_LINES
 }
 
 "Where a background run stands."
@@ -5275,6 +5364,11 @@ type Mutation {
     "The months."
     input: LoadInvoiceLinesInput!
   ): JobPayload @requiresRole(role: OPERATOR)
+  "Posts invoice lines to ConnectWise as Additions, in the background. Lines whose outcome is not known are settled first; then READY lines are posted and FAILED ones tried again, the oldest first. Without input: all such lines of every loaded month, and afterwards the Additions of subscriptions that the greatest loaded month does not bill any more are ended. Mappings count as they are when the run begins. While such a run is under way, returns that one."
+  syncInvoiceLines(
+    "The lines; all of them when it is left out."
+    input: SyncInvoiceLinesInput
+  ): JobPayload @requiresRole(role: OPERATOR)
   "Stops a background run between two of its steps. What it did stays."
   cancelJob(
     "The job's node id."
@@ -5519,6 +5613,14 @@ enum LoadPeriod {
 input LoadInvoiceLinesInput {
   "One month or both, by invoice date."
   periods: [LoadPeriod!]!
+}
+
+"Which lines to post: by ids, by what they match, or all of them when both are left out."
+input SyncInvoiceLinesInput {
+  "Node ids of lines."
+  ids: [ID!]
+  "Lines of one month, as a list shows them."
+  matching: InvoiceLineSelection
 }
 
 "Which offers to load."
@@ -5854,6 +5956,12 @@ func childFields_InvoiceLine(ctx context.Context, ec *executionContext, field gr
 		return fieldContext_InvoiceLine_syncStatus(ctx, ec, field)
 	case "syncBlockers":
 		return fieldContext_InvoiceLine_syncBlockers(ctx, ec, field)
+	case "syncError":
+		return fieldContext_InvoiceLine_syncError(ctx, ec, field)
+	case "syncedAt":
+		return fieldContext_InvoiceLine_syncedAt(ctx, ec, field)
+	case "psaAddition":
+		return fieldContext_InvoiceLine_psaAddition(ctx, ec, field)
 	case "revision":
 		return fieldContext_InvoiceLine_revision(ctx, ec, field)
 	}
@@ -6658,6 +6766,16 @@ func childFields_SyncBlocker(ctx context.Context, ec *executionContext, field gr
 	return nil, fmt.Errorf("no field named %q was found under type SyncBlocker", field.Name)
 }
 
+func childFields_SyncError(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "code":
+		return fieldContext_SyncError_code(ctx, ec, field)
+	case "message":
+		return fieldContext_SyncError_message(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SyncError", field.Name)
+}
+
 func childFields_TestConnectWiseConnectionPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "ok":
@@ -7054,6 +7172,20 @@ func field_Mutation_setOrganizationsExcluded_args(ctx context.Context, ec *execu
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.SetOrganizationsExcludedInput, error) {
 			return unmarshalNSetOrganizationsExcludedInput2crosswalkᚋgraphᚋmodelᚐSetOrganizationsExcludedInput(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func field_Mutation_syncInvoiceLines_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (*model.SyncInvoiceLinesInput, error) {
+			return unmarshalOSyncInvoiceLinesInput2ᚖcrosswalkᚋgraphᚋmodelᚐSyncInvoiceLinesInput(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
@@ -9997,6 +10129,93 @@ func fieldContext_InvoiceLine_syncBlockers(_ context.Context, ec *executionConte
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return childFields_SyncBlocker(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _InvoiceLine_syncError(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvoiceLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLine_syncError(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SyncError, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.SyncError) graphql.Marshaler {
+			return marshalOSyncError2ᚖcrosswalkᚋgraphᚋmodelᚐSyncError(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_InvoiceLine_syncError(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "InvoiceLine",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_SyncError(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _InvoiceLine_syncedAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvoiceLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLine_syncedAt(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SyncedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return marshalODateTime2ᚖtimeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_InvoiceLine_syncedAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InvoiceLine", field, false, false, "DateTime")
+}
+
+func _InvoiceLine_psaAddition(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.InvoiceLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_InvoiceLine_psaAddition(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.InvoiceLine().PsaAddition(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PsaAddition) graphql.Marshaler {
+			return marshalOPsaAddition2ᚖcrosswalkᚋgraphᚋmodelᚐPsaAddition(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_InvoiceLine_psaAddition(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "InvoiceLine",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_PsaAddition(ctx, ec, field)
 		},
 	}
 	return fc, nil
@@ -13344,6 +13563,68 @@ func fieldContext_Mutation_loadInvoiceLines(ctx context.Context, ec *executionCo
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = field_Mutation_loadInvoiceLines_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _Mutation_syncInvoiceLines(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Mutation_syncInvoiceLines(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().SyncInvoiceLines(ctx, fc.Args["input"].(*model.SyncInvoiceLinesInput))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				role, err := unmarshalNRole2crosswalkᚋgraphᚋmodelᚐRole(ctx, ec, "OPERATOR")
+				if err != nil {
+					var zeroVal *model.JobPayload
+					return zeroVal, err
+				}
+				if ec.Directives.RequiresRole == nil {
+					var zeroVal *model.JobPayload
+					return zeroVal, errors.New("directive requiresRole is not implemented")
+				}
+				return ec.Directives.RequiresRole(ctx, nil, directive0, role)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *model.JobPayload) graphql.Marshaler {
+			return marshalOJobPayload2ᚖcrosswalkᚋgraphᚋmodelᚐJobPayload(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Mutation_syncInvoiceLines(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_JobPayload(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Mutation_syncInvoiceLines_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -18638,6 +18919,52 @@ func fieldContext_SyncBlocker_subject(_ context.Context, ec *executionContext, f
 	return fc, nil
 }
 
+func _SyncError_code(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SyncError) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_SyncError_code(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Code, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.SyncErrorCode) graphql.Marshaler {
+			return marshalNSyncErrorCode2crosswalkᚋgraphᚋmodelᚐSyncErrorCode(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_SyncError_code(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SyncError", field, false, false, "SyncErrorCode")
+}
+
+func _SyncError_message(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.SyncError) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_SyncError_message(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Message, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_SyncError_message(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SyncError", field, false, false, "String")
+}
+
 func _TestConnectWiseConnectionPayload_ok(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.TestConnectWiseConnectionPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -22098,6 +22425,55 @@ func UnmarshalStringFilter(ctx context.Context, raw any) (model.StringFilter, er
 	return out, err
 }
 
+func unmarshalInputSyncInvoiceLinesInput(ctx context.Context, ec *executionContext, obj any) (model.SyncInvoiceLinesInput, error) {
+	var it model.SyncInvoiceLinesInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"ids", "matching"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "ids":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ids"))
+			data, err := unmarshalOID2ᚕstringᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Ids = graphql.OmittableOf(data)
+		case "matching":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("matching"))
+			data, err := unmarshalOInvoiceLineSelection2ᚖcrosswalkᚋgraphᚋmodelᚐInvoiceLineSelection(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Matching = graphql.OmittableOf(data)
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalSyncInvoiceLinesInput unmarshals raw into the SyncInvoiceLinesInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalSyncInvoiceLinesInput(ctx context.Context, raw any) (model.SyncInvoiceLinesInput, error) {
+	var out model.SyncInvoiceLinesInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "SyncInvoiceLinesInput", raw, &out)
+	return out, err
+}
+
 func unmarshalInputUnmapContractInput(ctx context.Context, ec *executionContext, obj any) (model.UnmapContractInput, error) {
 	var it model.UnmapContractInput
 	if obj == nil {
@@ -23232,6 +23608,22 @@ func _InvoiceLine(ctx context.Context, ec *executionContext, sel ast.SelectionSe
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "syncError":
+			out.Values[i] = _InvoiceLine_syncError(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "syncedAt":
+			out.Values[i] = _InvoiceLine_syncedAt(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "psaAddition":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return _InvoiceLine_psaAddition(ctx, ec, field, obj)
+				})
 		case "revision":
 			out.Values[i] = _InvoiceLine_revision(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -24436,6 +24828,13 @@ func _Mutation(ctx context.Context, ec *executionContext, sel ast.SelectionSet) 
 		case "loadInvoiceLines":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return _Mutation_loadInvoiceLines(ctx, ec, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "syncInvoiceLines":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return _Mutation_syncInvoiceLines(ctx, ec, field)
 			})
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
@@ -26278,6 +26677,44 @@ func _SyncBlocker(ctx context.Context, ec *executionContext, sel ast.SelectionSe
 				func(ctx context.Context) graphql.Marshaler {
 					return _SyncBlocker_subject(ctx, ec, field, obj)
 				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var syncErrorImplementors = []string{"SyncError"}
+
+func _SyncError(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.SyncError) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, syncErrorImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SyncError")
+		case "code":
+			out.Values[i] = _SyncError_code(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "message":
+			out.Values[i] = _SyncError_message(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -28382,6 +28819,16 @@ func marshalNSyncBlockerCode2crosswalkᚋgraphᚋmodelᚐSyncBlockerCode(ctx con
 	return v
 }
 
+func unmarshalNSyncErrorCode2crosswalkᚋgraphᚋmodelᚐSyncErrorCode(ctx context.Context, ec *executionContext, v any) (model.SyncErrorCode, error) {
+	var res model.SyncErrorCode
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNSyncErrorCode2crosswalkᚋgraphᚋmodelᚐSyncErrorCode(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v model.SyncErrorCode) graphql.Marshaler {
+	return v
+}
+
 func unmarshalNUnmapContractInput2crosswalkᚋgraphᚋmodelᚐUnmapContractInput(ctx context.Context, ec *executionContext, v any) (model.UnmapContractInput, error) {
 	res, err := unmarshalInputUnmapContractInput(ctx, ec, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -29496,6 +29943,13 @@ func marshalOPlatformSubscription2ᚖcrosswalkᚋgraphᚋmodelᚐPlatformSubscri
 	return _PlatformSubscription(ctx, ec, sel, v)
 }
 
+func marshalOPsaAddition2ᚖcrosswalkᚋgraphᚋmodelᚐPsaAddition(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.PsaAddition) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return _PsaAddition(ctx, ec, sel, v)
+}
+
 func marshalOPsaAdditionConnection2ᚖcrosswalkᚋgraphᚋmodelᚐPsaAdditionConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.PsaAdditionConnection) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -29763,6 +30217,21 @@ func marshalOSyncBlockerCode2ᚖcrosswalkᚋgraphᚋmodelᚐSyncBlockerCode(ctx 
 		return graphql.Null
 	}
 	return v
+}
+
+func marshalOSyncError2ᚖcrosswalkᚋgraphᚋmodelᚐSyncError(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.SyncError) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return _SyncError(ctx, ec, sel, v)
+}
+
+func unmarshalOSyncInvoiceLinesInput2ᚖcrosswalkᚋgraphᚋmodelᚐSyncInvoiceLinesInput(ctx context.Context, ec *executionContext, v any) (*model.SyncInvoiceLinesInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := unmarshalInputSyncInvoiceLinesInput(ctx, ec, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 func marshalOTestConnectWiseConnectionPayload2ᚖcrosswalkᚋgraphᚋmodelᚐTestConnectWiseConnectionPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.TestConnectWiseConnectionPayload) graphql.Marshaler {

@@ -8,6 +8,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"crosswalk/internal/posting"
+	"crosswalk/internal/postgres"
 	"crosswalk/internal/psa"
 )
 
@@ -29,6 +31,14 @@ const listingsAtATime = 8
 func (s *Set) addAdditions(ctx context.Context) {
 	s.AdditionsOf = newLoader(func(agreements []psa.RecordID) (map[psa.RecordID]AdditionList, error) {
 		return s.listAdditions(ctx, agreements)
+	})
+	s.Posted = newLoader(func(ids []int64) (map[int64]psa.Addition, error) {
+		var stored map[int64]psa.Addition
+		err := s.db.Seller(s.seller).Read(ctx, func(ctx context.Context, tx *postgres.Tx) (err error) {
+			stored, err = posting.Additions(ctx, tx, s.seller, ids)
+			return err
+		})
+		return stored, err
 	})
 	s.Additions = newLoader(func(keys []AdditionKey) (map[AdditionKey]Found[psa.Addition], error) {
 		return s.findAdditions(ctx, keys)

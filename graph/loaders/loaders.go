@@ -43,6 +43,8 @@ type Set struct {
 	// mirror of them.
 	AdditionsOf *Loader[psa.RecordID, AdditionList]
 	Additions   *Loader[AdditionKey, Found[psa.Addition]]
+	// Posted reads Additions of ours as they were written last, by our own numbers.
+	Posted *Loader[int64, psa.Addition]
 	// Organizations, Offers and Contracts read the rows that others belong to.
 	Organizations *Rows[mapping.Organization]
 	Offers        *Rows[mapping.Offer]

@@ -342,8 +342,16 @@ type InvoiceLine struct {
 	SyncStatus LineSyncStatus `json:"syncStatus"`
 	// Every reason it cannot post, not only the first.
 	SyncBlockers []*SyncBlocker `json:"syncBlockers"`
+	// Why the last attempt to post it failed; null unless it is FAILED.
+	SyncError *SyncError `json:"syncError,omitempty"`
+	// When it was posted; null unless it is SYNCED.
+	SyncedAt *time.Time `json:"syncedAt,omitempty"`
+	// The Addition it is part of; null unless it is SYNCED. `recordId` and `agreementRecordId` cost no call. The rest is read from ConnectWise, and is as it was written last (STALE) where that does not answer in time.
+	PsaAddition *PsaAddition `json:"psaAddition,omitempty"`
 	// Grows with every change of the line by a user; send it back to detect lost updates.
 	Revision int `json:"revision"`
+	// Number of its Addition.
+	AdditionID *int64 `json:"-"`
 	// Number of its contract.
 	ContractID int64 `json:"-"`
 	// Whether it is mapped, as stored.
@@ -1326,6 +1334,22 @@ type SyncBlocker struct {
 	SubjectKind string `json:"-"`
 }
 
+// Why ConnectWise, or crosswalk on its behalf, refused a line.
+type SyncError struct {
+	// For programs.
+	Code SyncErrorCode `json:"code"`
+	// What is wrong and what to do.
+	Message string `json:"message"`
+}
+
+// Which lines to post: by ids, by what they match, or all of them when both are left out.
+type SyncInvoiceLinesInput struct {
+	// Node ids of lines.
+	Ids graphql.Omittable[[]string] `json:"ids,omitempty"`
+	// Lines of one month, as a list shows them.
+	Matching graphql.Omittable[*InvoiceLineSelection] `json:"matching,omitempty"`
+}
+
 // What ConnectWise answered.
 type TestConnectWiseConnectionPayload struct {
 	// True when ConnectWise accepted the credentials.
@@ -2035,17 +2059,20 @@ const (
 	JobKindLoadOffers JobKind = "LOAD_OFFERS"
 	// Loads invoice lines of calendar months from the Platform.
 	JobKindLoadInvoiceLines JobKind = "LOAD_INVOICE_LINES"
+	// Posts invoice lines to ConnectWise as Additions.
+	JobKindSyncInvoiceLines JobKind = "SYNC_INVOICE_LINES"
 )
 
 var AllJobKind = []JobKind{
 	JobKindSyncOrganizations,
 	JobKindLoadOffers,
 	JobKindLoadInvoiceLines,
+	JobKindSyncInvoiceLines,
 }
 
 func (e JobKind) IsValid() bool {
 	switch e {
-	case JobKindSyncOrganizations, JobKindLoadOffers, JobKindLoadInvoiceLines:
+	case JobKindSyncOrganizations, JobKindLoadOffers, JobKindLoadInvoiceLines, JobKindSyncInvoiceLines:
 		return true
 	}
 	return false
@@ -3056,6 +3083,79 @@ func (e *SyncBlockerCode) UnmarshalJSON(b []byte) error {
 }
 
 func (e SyncBlockerCode) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// Why a line was refused.
+type SyncErrorCode string
+
+const (
+	// The charge starts before the agreement's billing does.
+	SyncErrorCodeBeforeBillingStart SyncErrorCode = "BEFORE_BILLING_START"
+	// The period is invoiced already and the agreement does not prorate.
+	SyncErrorCodePeriodAlreadyInvoiced SyncErrorCode = "PERIOD_ALREADY_INVOICED"
+	// The agreement is cancelled or has ended.
+	SyncErrorCodeAgreementClosed SyncErrorCode = "AGREEMENT_CLOSED"
+	// An agreement must be created, and the company has no default contact.
+	SyncErrorCodeNoCompanyContact SyncErrorCode = "NO_COMPANY_CONTACT"
+	// ConnectWise does not have the company, product or agreement any more.
+	SyncErrorCodeRecordMissing SyncErrorCode = "RECORD_MISSING"
+	// The agreement is in another currency than the contract.
+	SyncErrorCodeCurrencyMismatch SyncErrorCode = "CURRENCY_MISMATCH"
+	// Any other reason; the message tells ConnectWise's.
+	SyncErrorCodeRefused SyncErrorCode = "REFUSED"
+)
+
+var AllSyncErrorCode = []SyncErrorCode{
+	SyncErrorCodeBeforeBillingStart,
+	SyncErrorCodePeriodAlreadyInvoiced,
+	SyncErrorCodeAgreementClosed,
+	SyncErrorCodeNoCompanyContact,
+	SyncErrorCodeRecordMissing,
+	SyncErrorCodeCurrencyMismatch,
+	SyncErrorCodeRefused,
+}
+
+func (e SyncErrorCode) IsValid() bool {
+	switch e {
+	case SyncErrorCodeBeforeBillingStart, SyncErrorCodePeriodAlreadyInvoiced, SyncErrorCodeAgreementClosed, SyncErrorCodeNoCompanyContact, SyncErrorCodeRecordMissing, SyncErrorCodeCurrencyMismatch, SyncErrorCodeRefused:
+		return true
+	}
+	return false
+}
+
+func (e SyncErrorCode) String() string {
+	return string(e)
+}
+
+func (e *SyncErrorCode) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = SyncErrorCode(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid SyncErrorCode", str)
+	}
+	return nil
+}
+
+func (e SyncErrorCode) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *SyncErrorCode) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e SyncErrorCode) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

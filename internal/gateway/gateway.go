@@ -27,6 +27,7 @@ import (
 	"crosswalk/internal/platform/feed"
 	"crosswalk/internal/postgres"
 	"crosswalk/internal/postgres/notify"
+	"crosswalk/internal/posting"
 	"crosswalk/internal/psa"
 	"crosswalk/internal/psa/connectwise"
 )
@@ -50,6 +51,8 @@ type Config struct {
 	// RetryPause is how long failed reads of ConnectWise and the Platform wait before they are tried again; 0
 	// means the clients' defaults.
 	RetryPause time.Duration
+	// SettleDelay is how long a lost write is given to turn up in ConnectWise; 0 means posting's default.
+	SettleDelay time.Duration
 	// Lease is how long a silent worker is believed to live; 0 means the runner's default.
 	Lease          time.Duration
 	Limits         httpapi.Limits
@@ -100,6 +103,9 @@ func New(config Config) (*Gateway, error) {
 		"psa_product", "vendor", "offer"))
 	runner.Handle(invoicing.KindLoad, config.filling((&invoicing.Loader{Sources: sources, Rules: upstream.rules}).Run,
 		"vendor", "offer", "organization", "contract", "invoice", "invoice_line", "invoice_line_total"))
+	runner.Handle(posting.Kind, config.filling((&posting.Poster{
+		Clients: clients, Today: upstream.today, Settings: accounts.Settings, SettleDelay: config.SettleDelay,
+	}).Run, "addition", "addition_write", "created_agreement", "posting_item"))
 
 	resolver := &graph.Resolver{
 		DB: config.DB, Accounts: accounts, Clients: clients, Directory: directory,

@@ -52,6 +52,10 @@ type Line struct {
 	MappingStatus     string              `db:"mapping_status"`
 	SyncStatus        string              `db:"sync_status"`
 	Blockers          pq.StringArray      `db:"blockers"`
+	SyncErrorCode     *string             `db:"sync_error_code"`
+	SyncError         *string             `db:"sync_error"`
+	SyncedAt          *time.Time          `db:"synced_at"`
+	AdditionID        *int64              `db:"addition_id"`
 	Revision          int                 `db:"revision"`
 	LoadedAt          time.Time           `db:"loaded_at"`
 }
@@ -69,6 +73,7 @@ var (
 	joinContract     = []string{"contract"}
 	joinOffer        = []string{"offer"}
 	joinVendor       = []string{"offer", "vendor"}
+	joinCreated      = []string{"organization", "contract", "created"}
 )
 
 // lines is the list of invoice lines with all that they resolve to.
@@ -79,7 +84,7 @@ var lines = &grid.Grid{
 	ID:     "l.id",
 	Joins: []grid.Join{
 		{Name: "invoice", SQL: "JOIN invoice i ON i.seller_id = l.seller_id AND i.id = l.invoice_id"},
-		organizationJoin, contractJoin, offerJoin, vendorJoin, companyJoin, productJoin, agreementJoin,
+		organizationJoin, contractJoin, offerJoin, vendorJoin, companyJoin, productJoin, createdJoin, agreementJoin,
 	},
 	Columns: map[string]grid.Column{
 		"id":                 {SQL: "l.id", Type: grid.Integer},
@@ -121,21 +126,42 @@ var lines = &grid.Grid{
 			WHEN l.end_is_ruled THEN 'SYSTEM_UPDATED'
 			ELSE 'DEFAULT' END`},
 		"invoiced_end":     {SQL: "l.invoiced_end", Type: grid.Date, Nullable: true},
-		"psa_company_id":   {SQL: "o.psa_company_id", Type: grid.Integer, Joins: joinOrganization, Nullable: true},
-		"psa_product_id":   {SQL: "f.psa_product_id", Type: grid.Integer, Joins: joinOffer, Nullable: true},
-		"psa_agreement_id": {SQL: "coalesce(l.psa_agreement_id, t.psa_agreement_id)", Type: grid.Integer, Joins: joinContract, Nullable: true},
-		"agreement_origin": {SQL: `CASE
+		"psa_company_id":   {SQL: unlessFrozen("l.posted_company_id", "o.psa_company_id"), Type: grid.Integer, Joins: joinOrganization, Nullable: true},
+		"psa_product_id":   {SQL: unlessFrozen("l.posted_product_id", "f.psa_product_id"), Type: grid.Integer, Joins: joinOffer, Nullable: true},
+		"psa_agreement_id": {SQL: unlessFrozen("l.posted_agreement_id", agreementID), Type: grid.Integer, Joins: joinCreated, Nullable: true},
+		"agreement_origin": {SQL: unlessFrozen("l.posted_agreement_origin", `CASE
 			WHEN l.psa_agreement_id IS NOT NULL THEN 'LINE'
 			WHEN t.psa_agreement_id IS NOT NULL THEN 'CONTRACT'
-			ELSE 'NONE' END`, Joins: joinContract},
-		"revision":  {SQL: "l.revision", Type: grid.Integer},
-		"loaded_at": {SQL: "l.loaded_at", Type: grid.Instant},
-		"search":    {SQL: "l.search_text", Folded: true},
+			WHEN g.agreement_id IS NOT NULL THEN 'AUTO_CREATED'
+			ELSE 'NONE' END`), Joins: joinCreated},
+		"sync_error_code": {SQL: failure("l.sync_error_code"), Nullable: true},
+		"sync_error":      {SQL: failure("l.sync_error"), Nullable: true},
+		"synced_at":       {SQL: "l.synced_at", Type: grid.Instant, Nullable: true},
+		"addition_id":     {SQL: posted("l.addition_id"), Type: grid.Integer, Nullable: true},
+		"revision":        {SQL: "l.revision", Type: grid.Integer},
+		"loaded_at":       {SQL: "l.loaded_at", Type: grid.Instant},
+		"search":          {SQL: "l.search_text", Folded: true},
 	},
 }
 
+// unlessFrozen is where a line was sent, or where it would go.
+func unlessFrozen(sent, resolved string) string {
+	return "CASE WHEN " + frozen + " THEN " + sent + " ELSE " + resolved + " END"
+}
+
+// failure is why the last attempt to post a line failed, as long as no later one is under way.
+func failure(column string) string { return "CASE WHEN l.state = 'FAILED' THEN " + column + " END" }
+
+// posted is something of the Addition that a line is part of.
+func posted(column string) string { return "CASE WHEN l.state = 'SYNCED' THEN " + column + " END" }
+
 // Lines answers a request for seller's invoice lines.
 func Lines(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID, view View, req grid.Request) (*grid.Result[Line], error) {
+	if req.Total || len(req.Facets) > 0 || req.SumBy != nil {
+		if err := makeRoom(ctx, tx); err != nil {
+			return nil, err
+		}
+	}
 	return grid.Fetch[Line](ctx, tx, view.list(), seller, req)
 }
 

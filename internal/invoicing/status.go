@@ -15,8 +15,17 @@ var (
 	vendorJoin       = grid.Join{Name: "vendor", SQL: "JOIN vendor v ON v.seller_id = f.seller_id AND v.id = f.vendor_id"}
 	companyJoin      = grid.Join{Name: "company", SQL: "LEFT JOIN psa_company c ON c.seller_id = o.seller_id AND c.record_id = o.psa_company_id"}
 	productJoin      = grid.Join{Name: "product", SQL: "LEFT JOIN psa_product p ON p.seller_id = f.seller_id AND p.record_id = f.psa_product_id"}
-	agreementJoin    = grid.Join{Name: "agreement", SQL: "LEFT JOIN psa_agreement a ON a.seller_id = l.seller_id AND a.record_id = coalesce(l.psa_agreement_id, t.psa_agreement_id)"}
+	// An agreement that was created for the contract counts as long as no other organization shares its company.
+	createdJoin = grid.Join{Name: "created", SQL: `LEFT JOIN created_agreement g ON g.seller_id = l.seller_id AND g.contract_id = l.contract_id
+		AND g.company_id = o.psa_company_id AND g.agreement_id IS NOT NULL AND NOT ` + sharesCompany}
+	agreementJoin = grid.Join{Name: "agreement", SQL: "LEFT JOIN psa_agreement a ON a.seller_id = l.seller_id AND a.record_id = " + agreementID}
 )
+
+// agreementID is the agreement that a line which was not sent yet would post to.
+const agreementID = "coalesce(l.psa_agreement_id, t.psa_agreement_id, g.agreement_id)"
+
+// frozen holds for lines that are in ConnectWise, or may be.
+const frozen = "l.state IN ('SYNCING', 'UNCONFIRMED', 'SYNCED')"
 
 // terms are what the status rules need to know of lines and that lines and totals have under different names, as
 // expressions.
@@ -32,7 +41,7 @@ type terms struct {
 var lineTerms = terms{
 	billable: "(i.valid AND l.listed)", reversed: "l.charge_end < l.charge_start",
 	productMapped: "f.psa_product_id IS NOT NULL", productDeleted: "p.deleted",
-	joins: []string{"invoice", "organization", "contract", "offer", "company", "product", "agreement"},
+	joins: []string{"invoice", "organization", "contract", "offer", "company", "product", "created", "agreement"},
 }
 
 // sharesCompany holds for lines of an organization whose company other organizations are mapped to as well.
@@ -44,7 +53,7 @@ const sharesCompany = `EXISTS (
 		AND other.id <> o.id)`
 
 // choice says whose agreement a line would post to, in the words of rule.Reason.
-const choice = `CASE WHEN l.psa_agreement_id IS NOT NULL THEN 'LINE' ELSE 'CONTRACT' END`
+const choice = `CASE WHEN l.psa_agreement_id IS NOT NULL THEN 'LINE' WHEN t.psa_agreement_id IS NOT NULL THEN 'CONTRACT' ELSE 'CREATED' END`
 
 // obstacle is a reason not to post a line and the condition under which it is one, both in SQL.
 type obstacle struct{ reason, when string }
@@ -80,17 +89,21 @@ func (v View) resolved(g *grid.Grid, t terms) *grid.Grid {
 	}
 	args := []any{v.SetupComplete, v.Today}
 	return g.WithAll(map[string]grid.Column{
-		"blockers": {SQL: "array_remove(ARRAY[" + strings.Join(reasons, ",\n\t") + "], NULL)", Args: args, Joins: t.joins},
+		"blockers": {
+			SQL:  "CASE WHEN " + frozen + " THEN '{}' ELSE array_remove(ARRAY[" + strings.Join(reasons, ",\n\t") + "], NULL) END",
+			Args: args, Joins: t.joins,
+		},
 		"sync_status": {
 			SQL: `CASE
 				WHEN l.state NOT IN ('OPEN', 'FAILED') THEN l.state
 				WHEN o.excluded_from_sync THEN 'EXCLUDED'
-				WHEN ` + strings.Join(conditions, "\n\tOR ") + ` THEN 'NOT_READY'
 				WHEN l.state = 'FAILED' THEN 'FAILED'
+				WHEN ` + strings.Join(conditions, "\n\tOR ") + ` THEN 'NOT_READY'
 				ELSE 'READY' END`,
 			Args: args, Joins: t.joins,
 		},
 		"mapping_status": {SQL: `CASE
+			WHEN ` + frozen + ` THEN 'MAPPED'
 			WHEN o.psa_company_id IS NULL OR NOT (` + t.productMapped + `) THEN 'UNMAPPED'
 			WHEN coalesce(l.psa_agreement_id, t.psa_agreement_id) IS NULL AND ` + sharesCompany + ` THEN 'UNMAPPED'
 			ELSE 'MAPPED' END`, Joins: []string{"organization", "contract", "offer"}},

@@ -26,6 +26,9 @@ func Summarize(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID, v
 	if err != nil {
 		return nil, err
 	}
+	if err := makeRoom(ctx, tx); err != nil {
+		return nil, err
+	}
 	var totals []StatusTotal
 	if err := tx.SelectContext(ctx, &totals, query, args...); err != nil {
 		return nil, fmt.Errorf("summarize lines of %s: %w", month, err)

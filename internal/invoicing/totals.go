@@ -1,6 +1,12 @@
 package invoicing
 
-import "crosswalk/internal/postgres/grid"
+import (
+	"context"
+	"fmt"
+
+	"crosswalk/internal/postgres"
+	"crosswalk/internal/postgres/grid"
+)
 
 // Lines are counted by their totals wherever those can tell. The trigger that keeps them takes every listed line for
 // one of a valid invoice; lines for which that is wrong are moved to where they belong here, each by two rows.
@@ -51,8 +57,8 @@ var offerColumns = map[string]grid.Column{
 var (
 	// plainTotals need not know which lines are billable, so that they are read as they are kept.
 	plainTotals     = summaryOf("invoice_line_total", offerJoin, vendorJoin).WithAll(offerColumns)
-	offerlessTotals = summaryOf(offerless, organizationJoin, contractJoin, companyJoin, agreementJoin)
-	fullTotals      = summaryOf(totals, organizationJoin, contractJoin, offerJoin, vendorJoin, companyJoin, productJoin, agreementJoin).WithAll(offerColumns)
+	offerlessTotals = summaryOf(offerless, organizationJoin, contractJoin, companyJoin, createdJoin, agreementJoin)
+	fullTotals      = summaryOf(totals, organizationJoin, contractJoin, offerJoin, vendorJoin, companyJoin, productJoin, createdJoin, agreementJoin).WithAll(offerColumns)
 )
 
 // totalTerms are the terms of totals; those without offers have resolved their product already.
@@ -74,4 +80,12 @@ func (v View) summaries() []grid.Summary {
 		all[i].Count, all[i].Sums = "l.line_count", map[string]string{"amount": "l.amount"}
 	}
 	return all
+}
+
+// makeRoom lets a transaction count in memory what would not fit into what the server gives each query.
+func makeRoom(ctx context.Context, tx *postgres.Tx) error {
+	if _, err := tx.ExecContext(ctx, `SET LOCAL work_mem = '32MB'`); err != nil {
+		return fmt.Errorf("make room for counting: %w", err)
+	}
+	return nil
 }

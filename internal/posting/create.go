@@ -1,0 +1,317 @@
+package posting
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf16"
+
+	"crosswalk/internal/activity"
+	"crosswalk/internal/civil"
+	"crosswalk/internal/jobs"
+	"crosswalk/internal/postgres"
+	"crosswalk/internal/psa"
+)
+
+// agreementless is a contract without an agreement, whose lines go to a company that no other organization shares.
+type agreementless struct {
+	Contract     int64        `db:"contract_id"`
+	Company      psa.RecordID `db:"company_id"`
+	Number       string       `db:"platform_id"`
+	Organization string       `db:"organization_name"`
+	Currency     string       `db:"currency"`
+	// Start is the first day any of its lines is charged.
+	Start civil.Date `db:"charge_start"`
+}
+
+// maxAgreementName is how many UTF-16 units the name of an agreement may have.
+const maxAgreementName = 100
+
+// name names an agreement after its organization and contract. The contract's number is never cut: by it the
+// agreement is found again.
+func (a agreementless) name() string {
+	suffix := " " + strings.Join(strings.Fields(a.Number), " ")
+	room := maxAgreementName - len(utf16.Encode([]rune(suffix)))
+	organization := []rune(strings.Join(strings.Fields(a.Organization), " "))
+	for len(organization) > 0 && len(utf16.Encode(organization)) > room {
+		organization = organization[:len(organization)-1]
+	}
+	return strings.TrimSpace(strings.TrimSpace(string(organization)) + suffix)
+}
+
+// createAgreements creates an agreement for every contract of a month's items that has none.
+func (p *posting) createAgreements(ctx context.Context, month civil.YearMonth) error {
+	var wanted []agreementless
+	err := p.db.Read(ctx, func(ctx context.Context, tx *postgres.Tx) error {
+		return tx.SelectContext(ctx, &wanted, `
+			SELECT i.contract_id, i.company_id, t.platform_id, o.name AS organization_name, t.currency, min(l.charge_start) AS charge_start
+			FROM posting_item i
+			JOIN invoice_line l ON l.seller_id = i.seller_id AND l.id = i.line_id
+			JOIN contract t ON t.seller_id = i.seller_id AND t.id = i.contract_id
+			JOIN organization o ON o.seller_id = l.seller_id AND o.id = l.organization_id
+			WHERE i.seller_id = $1 AND i.job_id = $2 AND i.agreement_id IS NULL AND NOT o.excluded_from_sync
+			GROUP BY 1, 2, 3, 4, 5
+			HAVING bool_or(i.period = $3)
+			ORDER BY min(i.invoice_date), 1`, p.seller, p.run.Job().ID, month.FirstDay())
+	})
+	if err != nil {
+		return fmt.Errorf("find contracts without agreement: %w", err)
+	}
+	return each(ctx, wanted, p.createAgreement)
+}
+
+// createAgreement finds or creates the agreement of a contract and sends its items there.
+func (p *posting) createAgreement(ctx context.Context, a agreementless) error {
+	lock := fmt.Sprintf("contract/%d", a.Contract)
+	if err := p.locks.Lock(ctx, lock); err != nil {
+		return err
+	}
+	defer func() { _ = p.locks.Unlock(lock) }()
+
+	company, existing, err := p.lookUp(ctx, a)
+	if err != nil {
+		return err
+	}
+	switch {
+	case company.ID == 0 || company.Deleted:
+		return p.failContract(ctx, a, missing("company"))
+	case existing.ID != 0:
+		return p.haveAgreement(ctx, a, existing, false)
+	case company.DefaultContact == 0:
+		return p.failContract(ctx, a, withoutContact())
+	}
+	waits, err := p.intendAgreement(ctx, a)
+	if err != nil || waits {
+		return err
+	}
+	return p.sendAgreement(ctx, a, company)
+}
+
+// lookUp asks ConnectWise for the company and for an agreement that was created for the contract before, by a
+// gateway that forgot.
+func (p *posting) lookUp(ctx context.Context, a agreementless) (company psa.Company, existing psa.Agreement, err error) {
+	err = p.patiently(ctx, func() error {
+		companies, err := p.client.CompaniesByID(ctx, []psa.RecordID{a.Company})
+		if err == nil && len(companies) > 0 {
+			company = companies[0]
+		}
+		return err
+	})
+	if err != nil {
+		return company, existing, err
+	}
+	var agreements []psa.Agreement
+	err = p.patiently(ctx, func() (err error) {
+		agreements, err = p.client.AgreementsOfCompany(ctx, a.Company)
+		return err
+	})
+	existing, _ = a.among(agreements, p.today)
+	return company, existing, err
+}
+
+// among finds the agreement that was created for the contract.
+func (a agreementless) among(agreements []psa.Agreement, today civil.Date) (psa.Agreement, bool) {
+	for _, agreement := range agreements {
+		if agreement.CompanyID == a.Company && sameText(agreement.Name, a.name()) && !agreement.IsClosed(today) {
+			return agreement, true
+		}
+	}
+	return psa.Agreement{}, false
+}
+
+// intendAgreement notes that an agreement is about to be created; waits is true while one may be there already.
+func (p *posting) intendAgreement(ctx context.Context, a agreementless) (waits bool, err error) {
+	err = p.run.Write(ctx, func(ctx context.Context, tx *postgres.Tx) error {
+		result, err := tx.ExecContext(ctx, `
+			INSERT INTO created_agreement (seller_id, contract_id, company_id, name)
+			VALUES ($1, $2, $3, $4)
+			ON CONFLICT (seller_id, contract_id, company_id) DO NOTHING`, p.seller, a.Contract, a.Company, a.name())
+		if err != nil {
+			return fmt.Errorf("note an agreement: %w", err)
+		}
+		inserted, err := result.RowsAffected()
+		waits = inserted == 0
+		return err
+	})
+	return waits, err
+}
+
+func (p *posting) sendAgreement(ctx context.Context, a agreementless, company psa.Company) error {
+	var created psa.Agreement
+	underway := context.WithoutCancel(ctx)
+	err := p.patiently(ctx, func() (err error) {
+		created, err = p.client.CreateAgreement(underway, psa.NewAgreement{
+			Name: a.name(), TypeID: p.agreementType, CompanyID: a.Company, ContactID: company.DefaultContact,
+			StartDate: a.Start, BillStartDate: a.Start, Currency: a.Currency,
+		})
+		return err
+	})
+	var lost *psa.UnconfirmedError
+	var refused *psa.RefusedError
+	switch {
+	case err == nil:
+		return p.haveAgreement(ctx, a, created, true)
+	case errors.As(err, &lost):
+		return p.loseAgreement(ctx, a)
+	case errors.As(err, &refused):
+		if err := p.forgetAgreement(ctx, a); err != nil {
+			return err
+		}
+		return p.failContract(ctx, a, refusal{Refused, "ConnectWise refused to create an agreement for the contract: " + quote(refused) +
+			" Correct that, or map the contract to an agreement; then post again."})
+	}
+	return errors.Join(err, p.forgetAgreement(ctx, a))
+}
+
+// haveAgreement remembers the agreement of a contract and sends the items there.
+func (p *posting) haveAgreement(ctx context.Context, a agreementless, agreement psa.Agreement, isNew bool) error {
+	if agreement.CompanyID == 0 {
+		agreement.CompanyID = a.Company
+	}
+	if agreement.Name == "" {
+		agreement.Name = a.name()
+	}
+	err := p.keep(ctx, func(ctx context.Context, tx *postgres.Tx) (jobs.Counts, error) {
+		if _, err := psa.Agreements.Save(ctx, tx, p.seller, []psa.Agreement{agreement}); err != nil {
+			return jobs.Counts{}, err
+		}
+		_, err := tx.ExecContext(ctx, `
+			INSERT INTO created_agreement (seller_id, contract_id, company_id, name, agreement_id, state)
+			VALUES ($1, $2, $3, $4, $5, 'DONE')
+			ON CONFLICT (seller_id, contract_id, company_id) DO UPDATE
+			SET agreement_id = EXCLUDED.agreement_id, state = 'DONE'`, p.seller, a.Contract, a.Company, a.name(), agreement.ID)
+		if err != nil {
+			return jobs.Counts{}, fmt.Errorf("remember agreement %d: %w", agreement.ID, err)
+		}
+		_, err = tx.ExecContext(ctx, `
+			UPDATE posting_item
+			SET agreement_id = $4, agreement_origin = 'AUTO_CREATED'
+			WHERE seller_id = $1 AND contract_id = $2 AND company_id = $3 AND agreement_id IS NULL`, p.seller, a.Contract, a.Company, agreement.ID)
+		if err != nil {
+			return jobs.Counts{}, fmt.Errorf("send lines to agreement %d: %w", agreement.ID, err)
+		}
+		if !isNew {
+			return jobs.Counts{}, nil
+		}
+		return jobs.Counts{}, p.run.LogTx(ctx, tx, activity.Entry{
+			Level: activity.Info, Code: activity.AgreementCreated, Title: fmt.Sprintf("Agreement %q was created", agreement.Name),
+			Details: fmt.Sprintf("Number %d, for contract %s, from %s on.", agreement.ID, a.Number, a.Start),
+			Subject: &activity.Subject{Kind: "CONTRACT", ID: a.Contract},
+		})
+	})
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.known[agreement.ID] = agreement
+	return nil
+}
+
+func (p *posting) loseAgreement(ctx context.Context, a agreementless) error {
+	return p.keep(ctx, func(ctx context.Context, tx *postgres.Tx) (jobs.Counts, error) {
+		_, err := tx.ExecContext(ctx, `
+			UPDATE created_agreement
+			SET state = 'UNCONFIRMED'
+			WHERE seller_id = $1 AND contract_id = $2 AND company_id = $3 AND state = 'SENDING'`, p.seller, a.Contract, a.Company)
+		if err != nil {
+			return jobs.Counts{}, fmt.Errorf("note that an answer was lost: %w", err)
+		}
+		return jobs.Counts{}, nil
+	})
+}
+
+// forgetAgreement notes that an agreement was not created.
+func (p *posting) forgetAgreement(ctx context.Context, a agreementless) error {
+	return p.keep(ctx, func(ctx context.Context, tx *postgres.Tx) (jobs.Counts, error) {
+		_, err := tx.ExecContext(ctx, `
+			DELETE FROM created_agreement
+			WHERE seller_id = $1 AND contract_id = $2 AND company_id = $3 AND state <> 'DONE'`, p.seller, a.Contract, a.Company)
+		if err != nil {
+			return jobs.Counts{}, fmt.Errorf("forget an agreement: %w", err)
+		}
+		return jobs.Counts{}, nil
+	})
+}
+
+// failContract fails the items of a contract for which there can be no agreement.
+func (p *posting) failContract(ctx context.Context, a agreementless, why refusal) error {
+	if err := p.failItems(ctx, why, `i.agreement_id IS NULL AND i.contract_id = $3 AND i.company_id = $4`, a.Contract, a.Company); err != nil {
+		return err
+	}
+	return p.run.Log(ctx, activity.Entry{
+		Level: activity.Error, Code: activity.AgreementCreateFailed, Title: "No agreement could be created for contract " + a.Number,
+		Details: why.Message, Subject: &activity.Subject{Kind: "CONTRACT", ID: a.Contract},
+	})
+}
+
+// lostAgreement is an agreement whose creation was not answered.
+type lostAgreement struct {
+	agreementless
+	LookedBefore bool `db:"looked_before"`
+}
+
+// settleAgreements looks for agreements whose creation was not answered. Searches lag behind writes, so all
+// agreements are listed, once for all that are looked for.
+func (p *posting) settleAgreements(ctx context.Context) error {
+	var lost []lostAgreement
+	err := p.db.Read(ctx, func(ctx context.Context, tx *postgres.Tx) error {
+		return tx.SelectContext(ctx, &lost, `
+			SELECT c.contract_id, c.company_id, t.platform_id, o.name AS organization_name, t.currency, $3::date AS charge_start,
+				c.looked_at IS NOT NULL AS looked_before
+			FROM created_agreement c
+			JOIN contract t ON t.seller_id = c.seller_id AND t.id = c.contract_id
+			JOIN organization o ON o.seller_id = t.seller_id AND o.id = t.organization_id
+			WHERE c.seller_id = $1
+				AND c.state = 'UNCONFIRMED'
+				AND (c.looked_at IS NULL OR c.looked_at + $2 * interval '1 millisecond' <= now())`,
+			p.seller, p.delay().Milliseconds(), p.today)
+	})
+	if err != nil {
+		return fmt.Errorf("read lost agreements: %w", err)
+	}
+	if len(lost) == 0 {
+		return nil
+	}
+	found := make(map[int64]psa.Agreement)
+	err = p.patiently(ctx, func() error {
+		clear(found)
+		return p.client.Agreements(ctx, func(page []psa.Agreement) error {
+			for _, a := range lost {
+				if agreement, ok := a.among(page, p.today); ok && found[a.Contract].ID == 0 {
+					found[a.Contract] = agreement
+				}
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		return err
+	}
+	for _, a := range lost {
+		if err := p.settleAgreement(ctx, a, found[a.Contract]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *posting) settleAgreement(ctx context.Context, a lostAgreement, found psa.Agreement) error {
+	switch {
+	case found.ID != 0:
+		return p.haveAgreement(ctx, a.agreementless, found, true)
+	case a.LookedBefore:
+		return p.forgetAgreement(ctx, a.agreementless)
+	}
+	return p.keep(ctx, func(ctx context.Context, tx *postgres.Tx) (jobs.Counts, error) {
+		_, err := tx.ExecContext(ctx, `
+			UPDATE created_agreement
+			SET looked_at = coalesce(looked_at, now())
+			WHERE seller_id = $1 AND contract_id = $2 AND company_id = $3 AND state = 'UNCONFIRMED'`, p.seller, a.Contract, a.Company)
+		if err != nil {
+			return jobs.Counts{}, fmt.Errorf("note a look for an agreement: %w", err)
+		}
+		return jobs.Counts{}, nil
+	})
+}
