@@ -416,27 +416,30 @@ func TestStreamsEndSoonAfterTheirTokenDoes(t *testing.T) {
 	w := gatewaytest.Start(t, gatewaytest.Options{Gateway: func(c *gateway.Config) { c.Limits.StreamTrust = 50 * time.Millisecond }})
 	job := holdJob(t, w, w.Seller)
 	for over, want := range map[gatewaytest.Transport]string{gatewaytest.ServerSentEvents: gatewaytest.Completed, gatewaytest.WebSocket: "4401"} {
-		for _, expires := range []time.Time{{}, time.Now().Add(5 * time.Second)} {
-			text, _, err := w.Accounts.IssueToken(t.Context(), account.NewToken{Seller: w.ID, Role: viewer, ExpiresAt: expires})
-			if err != nil {
-				t.Fatal(err)
-			}
-			stream := gatewaytest.Subscribe(t, over, w.URL(), text, jobProgress, variables{"id": job.nodeID()})
-			var event progressEvent
-			stream.Must(&event)
-			if expires.IsZero() {
-				if _, err := w.Accounts.RevokeToken(t.Context(), text); err != nil {
+		for name, expires := range map[string]time.Time{"revoked": {}, "expired": time.Now().Add(5 * time.Second)} {
+			t.Run(name+" over "+string(over), func(t *testing.T) {
+				t.Parallel()
+				text, _, err := w.Accounts.IssueToken(t.Context(), account.NewToken{Seller: w.ID, Role: viewer, ExpiresAt: expires})
+				if err != nil {
 					t.Fatal(err)
 				}
-			}
-			if over == gatewaytest.ServerSentEvents {
-				if response := stream.Next(); !slices.Equal(response.Codes(), []string{"UNAUTHENTICATED"}) {
-					t.Errorf("at the end of its token a stream was told %s, want UNAUTHENTICATED", response.Body)
+				stream := gatewaytest.Subscribe(t, over, w.URL(), text, jobProgress, variables{"id": job.nodeID()})
+				var event progressEvent
+				stream.Must(&event)
+				if expires.IsZero() {
+					if _, err := w.Accounts.RevokeToken(t.Context(), text); err != nil {
+						t.Fatal(err)
+					}
 				}
-			}
-			if got := stream.End(); got != want {
-				t.Errorf("at the end of its token a stream over %s ended as %s, want %s", over, got, want)
-			}
+				if over == gatewaytest.ServerSentEvents {
+					if response := stream.Next(); !slices.Equal(response.Codes(), []string{"UNAUTHENTICATED"}) {
+						t.Errorf("at the end of its token a stream was told %s, want UNAUTHENTICATED", response.Body)
+					}
+				}
+				if got := stream.End(); got != want {
+					t.Errorf("at the end of its token a stream ended as %s, want %s", got, want)
+				}
+			})
 		}
 	}
 }
