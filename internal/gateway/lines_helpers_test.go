@@ -177,11 +177,11 @@ func deskOf(t *testing.T, w *gatewaytest.World) desk {
 	d.other = w.ConnectWise.AddCompany(simconnectwise.Company{Identifier: "OTHER", Name: "Other", Currency: "EUR"})
 	d.seat = w.ConnectWise.AddProduct(simconnectwise.Product{Identifier: "SEAT", Description: "Seat"})
 	d.disk = w.ConnectWise.AddProduct(simconnectwise.Product{Identifier: "DISK", Description: "Disk"})
-	d.cloud = addAgreement(t, w, simconnectwise.Agreement{Name: "Cloud", CompanyID: d.acme, Currency: "EUR"})
-	d.spare = addAgreement(t, w, simconnectwise.Agreement{Name: "Spare", CompanyID: d.acme, Currency: "EUR"})
-	d.dollars = addAgreement(t, w, simconnectwise.Agreement{Name: "Dollars", CompanyID: d.acme, Currency: "USD"})
+	d.cloud = addAgreement(t, w, simconnectwise.Agreement{Name: "Cloud", StartDate: april(1), CompanyID: d.acme, Currency: "EUR"})
+	d.spare = addAgreement(t, w, simconnectwise.Agreement{Name: "Spare", StartDate: april(1), CompanyID: d.acme, Currency: "EUR"})
+	d.dollars = addAgreement(t, w, simconnectwise.Agreement{Name: "Dollars", StartDate: april(1), CompanyID: d.acme, Currency: "USD"})
 	d.closed = addAgreement(t, w, simconnectwise.Agreement{Name: "Closed", CompanyID: d.acme, Currency: "EUR"})
-	d.elsewhere = addAgreement(t, w, simconnectwise.Agreement{Name: "Elsewhere", CompanyID: d.other, Currency: "EUR"})
+	d.elsewhere = addAgreement(t, w, simconnectwise.Agreement{Name: "Elsewhere", StartDate: april(1), CompanyID: d.other, Currency: "EUR"})
 	if err := w.ConnectWise.CancelAgreement(d.closed, yesterday()); err != nil {
 		t.Fatal(err)
 	}

@@ -234,13 +234,13 @@ func (p *posting) finish(ctx context.Context) error {
 
 // each does something for every target, several at a time, the first ones first. It stops at the first error.
 func each[T any](ctx context.Context, targets []T, do func(context.Context, T) error) error {
-	group, ctx := errgroup.WithContext(ctx)
+	group, working := errgroup.WithContext(ctx)
 	group.SetLimit(parallel)
 	for _, target := range targets {
-		if ctx.Err() != nil {
+		if working.Err() != nil {
 			break
 		}
-		group.Go(func() error { return do(ctx, target) })
+		group.Go(func() error { return do(working, target) })
 	}
 	if err := group.Wait(); err != nil {
 		return err
