@@ -7,9 +7,10 @@ import (
 	"sync"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
-	"crosswalk/internal/posting"
 	"crosswalk/internal/postgres"
+	"crosswalk/internal/posting"
 	"crosswalk/internal/psa"
 )
 
@@ -29,6 +30,7 @@ const listingsAtATime = 8
 
 // addAdditions gives the set its loaders of Additions.
 func (s *Set) addAdditions(ctx context.Context) {
+	s.listings = semaphore.NewWeighted(listingsAtATime)
 	s.AdditionsOf = newLoader(func(agreements []psa.RecordID) (map[psa.RecordID]AdditionList, error) {
 		return s.listAdditions(ctx, agreements)
 	})
@@ -54,7 +56,6 @@ func (s *Set) listAdditions(ctx context.Context, agreements []psa.RecordID) (map
 		listed = make(map[psa.RecordID]AdditionList, len(agreements))
 		group  errgroup.Group
 	)
-	group.SetLimit(listingsAtATime)
 	for _, agreement := range agreements {
 		group.Go(func() error {
 			list := s.additionsOf(waiting, agreement)
@@ -71,9 +72,10 @@ func (s *Set) listAdditions(ctx context.Context, agreements []psa.RecordID) (map
 }
 
 func (s *Set) additionsOf(waiting context.Context, agreement psa.RecordID) AdditionList {
-	if err := waiting.Err(); err != nil {
+	if err := s.listings.Acquire(waiting, 1); err != nil {
 		return AdditionList{Err: &psa.UnavailableError{Reason: "ConnectWise did not answer in time", Err: err}}
 	}
+	defer s.listings.Release(1)
 	found, err := s.directory.Additions.Look(waiting, s.seller, []psa.RecordID{agreement})
 	return AdditionList{Additions: found[agreement].Additions, Err: err}
 }

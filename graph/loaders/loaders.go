@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"crosswalk/internal/mapping"
 	"crosswalk/internal/postgres"
 	"crosswalk/internal/psa"
@@ -54,6 +56,8 @@ type Set struct {
 	directory *psa.Directory
 	seller    postgres.SellerID
 	deadline  time.Time
+	// listings are held by those who list Additions.
+	listings *semaphore.Weighted
 
 	mu      sync.Mutex
 	outcome Outcome
