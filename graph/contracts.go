@@ -18,7 +18,7 @@ var contractFields = map[string]string{
 	"currency":             "currency",
 	"billingCycleDay":      "billing_cycle_day",
 	"contractType":         "contract_type",
-	"psaAgreement":         "psa_agreement_id",
+	"psaAgreement":         "used_agreement_id",
 	"mappingStatus":        "psa_agreement_id",
 	"agreementRequired":    "agreement_required",
 	"agreementProblem":     "agreement_problem",
@@ -111,7 +111,7 @@ func (r *Resolver) contractConnection(ctx context.Context, asked contractList) (
 // announceContracts tells the loaders which records the rows may ask for.
 func announceContracts(ctx context.Context, rows []mapping.Contract) {
 	set := loadersFrom(ctx)
-	announce(set.Agreements, rows, mappedAgreement)
+	announce(set.Agreements, rows, shownAgreement)
 	announce(set.Organizations, rows, func(c mapping.Contract) *int64 { return &c.OrganizationID })
 }
 
@@ -145,8 +145,13 @@ func contractCondition(f *model.ContractFilter) (grid.Condition, error) {
 	return withIDs(conditions, idFilter{"id", typeContract, f.ID.Value()}, idFilter{"organization_id", typeOrganization, f.OrganizationID.Value()})
 }
 
-// mappedAgreement is the agreement that a row is mapped to; nil for an unmapped row.
-func mappedAgreement(c mapping.Contract) *psa.RecordID { return c.PsaAgreementID }
+// shownAgreement is the agreement that a row shows; nil where there is none.
+func shownAgreement(c mapping.Contract) *psa.RecordID {
+	if c.UsedAgreementID != nil {
+		return c.UsedAgreementID
+	}
+	return c.PsaAgreementID
+}
 
 // contract shows a row.
 func contract(c mapping.Contract) *model.Contract {
@@ -163,6 +168,7 @@ func contract(c mapping.Contract) *model.Contract {
 		MappedAt:          c.MappedAt,
 		MappedBy:          c.MappedBy,
 		PsaAgreementID:    c.PsaAgreementID,
+		UsedAgreementID:   c.UsedAgreementID,
 	}
 }
 
@@ -175,9 +181,9 @@ func (r *contractResolver) Organization(ctx context.Context, obj *model.Contract
 	return organization(found), nil
 }
 
-// PsaAgreement resolves the mapped agreement, verified live.
+// PsaAgreement resolves the agreement the contract's lines post to, verified live.
 func (r *contractResolver) PsaAgreement(ctx context.Context, obj *model.Contract) (*model.PsaAgreement, error) {
-	return shownLive(ctx, loadersFrom(ctx).Agreements, obj.PsaAgreementID, psaAgreement)
+	return shownLive(ctx, loadersFrom(ctx).Agreements, obj.UsedAgreementID, psaAgreement)
 }
 
 // MappingStatus resolves the stored state with the overlay of what ConnectWise answers now.

@@ -4235,7 +4235,7 @@ type Contract implements Node {
   billingCycleDay: Int!
   "The Platform's word for its type."
   contractType: String
-  "The mapped agreement, verified against ConnectWise for this request; null when unmapped."
+  "The agreement its lines post to, verified against ConnectWise for this request: the one mapped, or else the one that posting created for it. Null where there is neither."
   psaAgreement: PsaAgreement
   "True when several organizations share this one's company, so that an agreement must be chosen by hand."
   agreementRequired: Boolean!

@@ -148,7 +148,7 @@ type Contract struct {
 	BillingCycleDay int `json:"billingCycleDay"`
 	// The Platform's word for its type.
 	ContractType *string `json:"contractType,omitempty"`
-	// The mapped agreement, verified against ConnectWise for this request; null when unmapped.
+	// The agreement its lines post to, verified against ConnectWise for this request: the one mapped, or else the one that posting created for it. Null where there is neither.
 	PsaAgreement *PsaAgreement `json:"psaAgreement,omitempty"`
 	// True when several organizations share this one's company, so that an agreement must be chosen by hand.
 	AgreementRequired bool `json:"agreementRequired"`
@@ -168,6 +168,8 @@ type Contract struct {
 	OrganizationID int64 `json:"-"`
 	// The mapped agreement's record number; resolvers look the agreement up by it.
 	PsaAgreementID *psa.RecordID `json:"-"`
+	// Record number of the agreement its lines post to: the one mapped, or else the one created for it.
+	UsedAgreementID *psa.RecordID `json:"-"`
 }
 
 func (Contract) IsNode() {}

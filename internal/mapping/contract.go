@@ -13,13 +13,15 @@ import (
 // Contract is one row of the contracts list. Only the columns asked for are filled.
 type Contract struct {
 	grid.Row
-	ID                int64         `db:"id"`
-	PlatformID        string        `db:"platform_id"`
-	OrganizationID    int64         `db:"organization_id"`
-	Currency          string        `db:"currency"`
-	BillingCycleDay   int           `db:"billing_cycle_day"`
-	ContractType      *string       `db:"contract_type"`
-	PsaAgreementID    *psa.RecordID `db:"psa_agreement_id"`
+	ID              int64         `db:"id"`
+	PlatformID      string        `db:"platform_id"`
+	OrganizationID  int64         `db:"organization_id"`
+	Currency        string        `db:"currency"`
+	BillingCycleDay int           `db:"billing_cycle_day"`
+	ContractType    *string       `db:"contract_type"`
+	PsaAgreementID  *psa.RecordID `db:"psa_agreement_id"`
+	// UsedAgreementID is the agreement its lines post to: the one mapped or else the one created for it.
+	UsedAgreementID   *psa.RecordID `db:"used_agreement_id"`
 	AgreementRequired bool          `db:"agreement_required"`
 	// AgreementProblem is why the mapped agreement no longer fits; nil while it does.
 	AgreementProblem *AgreementProblem `db:"agreement_problem"`
@@ -41,9 +43,17 @@ const (
 
 // ContractColumns are all columns of Contract.
 var ContractColumns = []string{
-	"id", "platform_id", "organization_id", "currency", "billing_cycle_day", "contract_type", "psa_agreement_id",
+	"id", "platform_id", "organization_id", "currency", "billing_cycle_day", "contract_type", "psa_agreement_id", "used_agreement_id",
 	"agreement_required", "agreement_problem", "revision", "mapped_at", "mapped_by",
 }
+
+// companyIsShared holds for contracts of an organization whose company other organizations are mapped to as well.
+const companyIsShared = `EXISTS (
+	SELECT
+	FROM organization other
+	WHERE other.seller_id = o.seller_id
+		AND other.psa_company_id = o.psa_company_id
+		AND other.id <> o.id)`
 
 // contracts is the list of contracts with the organization and the mirrored agreement of each.
 var contracts = &grid.Grid{
@@ -53,6 +63,8 @@ var contracts = &grid.Grid{
 	ID:     "t.id",
 	Joins: []grid.Join{
 		{Name: "organization", SQL: "JOIN organization o ON o.seller_id = t.seller_id AND o.id = t.organization_id"},
+		{Name: "created", SQL: `LEFT JOIN created_agreement g ON g.seller_id = t.seller_id AND g.contract_id = t.id
+			AND g.company_id = o.psa_company_id AND g.agreement_id IS NOT NULL AND NOT ` + companyIsShared},
 		{Name: "agreement", SQL: "LEFT JOIN psa_agreement a ON a.seller_id = t.seller_id AND a.record_id = t.psa_agreement_id"},
 	},
 	Columns: map[string]grid.Column{
@@ -66,13 +78,10 @@ var contracts = &grid.Grid{
 		"psa_agreement_id":  {SQL: "t.psa_agreement_id", Type: grid.Integer, Nullable: true},
 		"mapping_status":    mappingStatus("t.psa_agreement_id"),
 		"agreement_required": {
-			SQL: `EXISTS (
-				SELECT
-				FROM organization other
-				WHERE other.seller_id = o.seller_id
-					AND other.psa_company_id = o.psa_company_id
-					AND other.id <> o.id)`,
-			Joins: []string{"organization"}, Type: grid.Boolean,
+			SQL: companyIsShared, Joins: []string{"organization"}, Type: grid.Boolean,
+		},
+		"used_agreement_id": {
+			SQL: "coalesce(t.psa_agreement_id, g.agreement_id)", Joins: []string{"organization", "created"}, Type: grid.Integer, Nullable: true,
 		},
 		"revision":            {SQL: "t.revision", Type: grid.Integer},
 		"mapped_at":           {SQL: "t.mapped_at", Type: grid.Instant, Nullable: true},
