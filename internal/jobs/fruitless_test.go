@@ -60,6 +60,14 @@ func (m *mortal) kill(count int) {
 	}
 }
 
+// storeSomething does work that is not counted.
+func storeSomething(ctx context.Context, run *jobs.Run) error {
+	return run.Write(ctx, func(ctx context.Context, tx *postgres.Tx) error {
+		_, err := tx.ExecContext(ctx, `UPDATE seller SET name = name || '.' WHERE id = $1`, run.Seller().ID())
+		return err
+	})
+}
+
 const nobody = math.MaxInt
 
 func TestARunThatKeepsKillingItsWorkerIsGivenUp(t *testing.T) {
@@ -70,6 +78,12 @@ func TestARunThatKeepsKillingItsWorkerIsGivenUp(t *testing.T) {
 		"and shows progress only": func(_ context.Context, run *jobs.Run) error {
 			run.Progress(run.Job().Attempt, 9)
 			return nil
+		},
+		"and finds nothing to store": func(ctx context.Context, run *jobs.Run) error {
+			return run.Write(ctx, func(ctx context.Context, tx *postgres.Tx) error {
+				_, err := tx.ExecContext(ctx, `UPDATE seller SET name = name WHERE id = 0`)
+				return err
+			})
 		},
 		"and logs only that it begins": func(ctx context.Context, run *jobs.Run) error {
 			return run.Log(ctx, activity.Entry{Level: activity.Info, Code: activity.ProductLoadStarted, Title: "Begun"})
@@ -111,9 +125,7 @@ func TestARunThatGetsOnInEveryAttemptIsNeverGivenUp(t *testing.T) {
 				return jobs.Counts{Created: 1}, nil
 			})
 		},
-		"with what is not": func(ctx context.Context, run *jobs.Run) error {
-			return run.Write(ctx, func(context.Context, *postgres.Tx) error { return nil })
-		},
+		"with what is not": storeSomething,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -136,7 +148,7 @@ func TestOnlyFruitlessAttemptsInARowCount(t *testing.T) {
 		if !slices.Contains(fruitful, run.Job().Attempt) {
 			return nil
 		}
-		return run.Write(ctx, func(context.Context, *postgres.Tx) error { return nil })
+		return storeSomething(ctx, run)
 	})
 	m.kill(9)
 	if ended := w.awaitState(m.ref, jobs.Failed); ended.Attempt != 9 {
@@ -191,7 +203,7 @@ func TestAWriteChangesTheRunsRowOnceAnAttempt(t *testing.T) {
 	w.startSilent(jobs.Options{Workers: 1, Lease: never}, func(ctx context.Context, run *jobs.Run) error {
 		for range cap(versions) {
 			versions <- w.version(run.Job().Ref())
-			if err := run.Write(ctx, func(context.Context, *postgres.Tx) error { return nil }); err != nil {
+			if err := storeSomething(ctx, run); err != nil {
 				return err
 			}
 		}

@@ -127,8 +127,7 @@ func (r *Run) show(change func(*progress)) {
 // Write runs fn in a transaction that commits only while this worker has the lease. If it has lost it, the
 // error is ErrLeaseLost and nothing is stored. As with SellerDB.Write, fn may be called more than once.
 //
-// What it stores shows that the run gets on, however often it loses its worker: it is for work that is not to be
-// done again.
+// What fn changes shows that the run gets on, however often it loses its worker: see Options.MaxAttempts.
 func (r *Run) Write(ctx context.Context, fn func(ctx context.Context, tx *postgres.Tx) error) error {
 	return r.WriteCounted(ctx, func(ctx context.Context, tx *postgres.Tx) (Counts, error) {
 		return Counts{}, fn(ctx, tx)
@@ -138,12 +137,21 @@ func (r *Run) Write(ctx context.Context, fn func(ctx context.Context, tx *postgr
 // WriteCounted is Write for data that is counted: the counts fn returns are stored in the same transaction, so
 // that no crash loses them or has them counted twice.
 func (r *Run) WriteCounted(ctx context.Context, fn func(ctx context.Context, tx *postgres.Tx) (Counts, error)) error {
-	var counts Counts
+	var (
+		counts Counts
+		work   bool
+	)
 	err := r.fenced(ctx, func(ctx context.Context, tx *postgres.Tx) (err error) {
 		if counts, err = fn(ctx, tx); err != nil {
 			return err
 		}
-		if counts == (Counts{}) && r.fruitful.Load() {
+		work = counts != (Counts{})
+		if !work && !r.fruitful.Load() {
+			if work, err = hasChanges(ctx, tx); err != nil {
+				return err
+			}
+		}
+		if !work {
 			return r.holdLease(ctx, tx)
 		}
 		return r.storeCounts(ctx, tx, counts)
@@ -151,11 +159,19 @@ func (r *Run) WriteCounted(ctx context.Context, fn func(ctx context.Context, tx 
 	if err != nil {
 		return err
 	}
-	r.fruitful.Store(true)
+	if work {
+		r.fruitful.Store(true)
+	}
 	if counts != (Counts{}) {
 		r.show(func(*progress) {}) // announces the counts
 	}
 	return nil
+}
+
+// hasChanges reports whether tx has changed or locked anything: an attempt that only finds its work done has not got on.
+func hasChanges(ctx context.Context, tx *postgres.Tx) (changes bool, err error) {
+	err = tx.GetContext(ctx, &changes, `SELECT pg_current_xact_id_if_assigned() IS NOT NULL`)
+	return changes, err
 }
 
 // fenced runs fn, which ends with holdLease or storeCounts, in a transaction.
