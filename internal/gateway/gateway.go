@@ -30,6 +30,7 @@ import (
 	"crosswalk/internal/posting"
 	"crosswalk/internal/psa"
 	"crosswalk/internal/psa/connectwise"
+	"crosswalk/internal/schedule"
 )
 
 // Config says what a replica runs on. DB, KeyRing and Listen are required; the rest has defaults.
@@ -136,8 +137,20 @@ func New(config Config) (*Gateway, error) {
 	server := httpapi.NewServer(config.Listen, handler, config.Log)
 	return &Gateway{
 		Accounts: accounts, clients: clients, server: server, handler: handler,
-		services: []service{listener, runner, activity.NewPurger(config.DB, time.Now, config.Log), server},
+		services: []service{
+			listener, runner, activity.NewPurger(config.DB, time.Now, config.Log),
+			schedule.New(config.DB, accounts, enqueueDailySync, schedule.Options{Log: config.Log}), server,
+		},
 	}, nil
+}
+
+// enqueueDailySync asks for a run over all lines that can be posted.
+func enqueueDailySync(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID, requestedBy string) error {
+	_, started, _, err := posting.Enqueue(ctx, tx, seller, requestedBy, nil)
+	if err == nil && !started {
+		return schedule.ErrActive
+	}
+	return err
 }
 
 // filling returns a handler that tells the planner afterwards which tables it has filled.
