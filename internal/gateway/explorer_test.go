@@ -57,6 +57,10 @@ func TestTheExplorersExamplesRunOnASellerWithRecordsOfAllKinds(t *testing.T) {
 				t.Fatalf("the variables of the example %q: %v", example.Title, err)
 			}
 		}
+		if strings.Contains(example.Query, "\nsubscription ") {
+			follows(t, w, example.Query, values)
+			continue
+		}
 		response := w.Must(t, admin, example.Query, values, nil)
 		for _, refusal := range []string{`"INVALID"`, `"NOT_FOUND"`} {
 			if strings.Contains(string(response.Body), refusal) {
@@ -73,14 +77,26 @@ func TestTheExplorersExamplesRunOnASellerWithRecordsOfAllKinds(t *testing.T) {
 	}
 }
 
+// follows subscribes to an example and waits for its first value, or for the entries it tells.
+func follows(t *testing.T, w *gatewaytest.World, query string, values variables) {
+	t.Helper()
+	stream := w.Subscribe(t, gatewaytest.ServerSentEvents, viewer, query, values)
+	if strings.Contains(query, "logEntryAdded") {
+		awaitLog(t, w, w.Seller, stream)
+		return
+	}
+	var value any
+	stream.Must(&value)
+}
+
 // idsForExamples puts ids where the examples tell the reader to.
 func idsForExamples(t *testing.T, w *gatewaytest.World) *strings.Replacer {
 	t.Helper()
 	type list struct{ Nodes []struct{ ID string } }
-	var data struct{ Organizations, Offers, Contracts, PsaCompanies, PsaProducts, PsaAgreements list }
+	var data struct{ Organizations, Offers, Contracts, PsaCompanies, PsaProducts, PsaAgreements, Jobs list }
 	w.Must(t, viewer, `{
 		organizations { nodes { id } } offers { nodes { id } } contracts { nodes { id } }
-		psaCompanies { nodes { id } } psaProducts { nodes { id } } psaAgreements { nodes { id } }
+		psaCompanies { nodes { id } } psaProducts { nodes { id } } psaAgreements { nodes { id } } jobs { nodes { id } }
 	}`, nil, &data)
 	types, _ := agreementTypes(t, w.Seller)
 	return strings.NewReplacer(
@@ -94,6 +110,7 @@ func idsForExamples(t *testing.T, w *gatewaytest.World) *strings.Replacer {
 		"id of a contract, from Contracts", data.Contracts.Nodes[0].ID,
 		"id of an agreement, from Pick an agreement", data.PsaAgreements.Nodes[0].ID,
 		"id of an Agreement Type", types["Block Time"],
+		"id of a run, from Follow the latest run", data.Jobs.Nodes[0].ID,
 	)
 }
 
