@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/klauspost/compress/zstd"
+
 	"crosswalk/internal/httpapi"
 	"crosswalk/internal/httpapi/internal/testschema"
 )
@@ -108,17 +110,38 @@ func TestLongAnswersAreCompressed(t *testing.T) {
 			&testschema.Organization{ID: "x", Name: "Contoso", Status: testschema.OrganizationStatusActive})
 	}
 	plain := gateway.query(t, "{ organizations { id name } }", "")
-	compressed := gateway.send(t, http.MethodPost, "/graphql", `{"query":"{ organizations { id name } }"}`, "Accept-Encoding: gzip")
-	if compressed.header.Get("Content-Encoding") != "gzip" || len(compressed.body) > len(plain.body)/10 {
-		t.Fatalf("%q, %d bytes; want gzip and less than the plain %d", compressed.header.Get("Content-Encoding"), len(compressed.body), len(plain.body))
+	for accept, want := range map[string]string{"gzip": "gzip", "gzip, deflate, br": "gzip", "gzip, deflate, br, zstd": "zstd"} {
+		compressed := gateway.send(t, http.MethodPost, "/graphql", `{"query":"{ organizations { id name } }"}`, "Accept-Encoding: "+accept)
+		if got := compressed.header.Get("Content-Encoding"); got != want || len(compressed.body) > len(plain.body)/10 {
+			t.Fatalf("%q, %d bytes; want %s and less than the plain %d", got, len(compressed.body), want, len(plain.body))
+		}
+		if content := decompressed(t, want, compressed.body); !bytes.Equal(content, plain.body) {
+			t.Errorf("the answer as %s holds something else: %d bytes, want %d", want, len(content), len(plain.body))
+		}
 	}
-	reader, err := gzip.NewReader(bytes.NewReader(compressed.body))
+}
+
+func decompressed(t *testing.T, encoding string, body []byte) []byte {
+	t.Helper()
+	var reader io.Reader
+	var err error
+	if encoding == "zstd" {
+		var decoder *zstd.Decoder
+		if decoder, err = zstd.NewReader(bytes.NewReader(body)); err == nil {
+			defer decoder.Close()
+		}
+		reader = decoder
+	} else {
+		reader, err = gzip.NewReader(bytes.NewReader(body))
+	}
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("the answer is not %s: %v", encoding, err)
 	}
-	if content, err := io.ReadAll(reader); err != nil || !bytes.Equal(content, plain.body) {
-		t.Errorf("the compressed answer holds something else: %v", err)
+	content, err := io.ReadAll(reader)
+	if err != nil {
+		t.Fatalf("read the answer as %s: %v", encoding, err)
 	}
+	return content
 }
 
 func TestOnlyCallersWithATokenAreServed(t *testing.T) {

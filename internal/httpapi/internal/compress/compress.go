@@ -3,26 +3,36 @@
 package compress
 
 import (
-	"compress/gzip"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
 )
 
 // minBytes is what it takes to be worth compressing: about one packet.
 const minBytes = 1400
 
+// The encodings that answers are compressed with, as headers name them.
+const (
+	identity = ""
+	gzipped  = "gzip"
+	zstded   = "zstd"
+)
+
 // Writer writes whole bodies. The zero value is ready for use, also by several
 // goroutines at once.
 type Writer struct {
-	writers sync.Pool
+	gzip, zstd sync.Pool
 }
 
 // Write sends the parts, one after the other, as one body with status. It
-// compresses them if the request accepts gzip and they are long enough, and
-// sets the headers that belong to that; all others must be set already. The
-// error is that of the connection.
+// compresses them if they are long enough, in the way that the request likes
+// best, and sets the headers that belong to that; all others must be set
+// already. The error is that of the connection.
 func (c *Writer) Write(w http.ResponseWriter, r *http.Request, status int, parts ...[]byte) error {
 	length := 0
 	for _, part := range parts {
@@ -30,13 +40,43 @@ func (c *Writer) Write(w http.ResponseWriter, r *http.Request, status int, parts
 	}
 	header := w.Header()
 	header.Add("Vary", "Accept-Encoding")
-	if length >= minBytes && Accepted(r.Header) {
-		header.Set("Content-Encoding", "gzip")
+	if encoding := Accepted(r.Header); encoding != identity && length >= minBytes {
+		header.Set("Content-Encoding", encoding)
 		w.WriteHeader(status)
-		return c.compressed(w, parts)
+		return c.compressed(w, encoding, parts)
 	}
 	header.Set("Content-Length", strconv.Itoa(length))
 	w.WriteHeader(status)
+	return writeAll(w, parts)
+}
+
+// compressor is what the writers of both formats have in common.
+type compressor interface {
+	io.WriteCloser
+	Reset(w io.Writer)
+}
+
+func (c *Writer) compressed(w http.ResponseWriter, encoding string, parts [][]byte) error {
+	pool, create := &c.gzip, newGzip
+	if encoding == zstded {
+		pool, create = &c.zstd, newZstd
+	}
+	compressor, ok := pool.Get().(compressor)
+	if !ok {
+		var err error
+		if compressor, err = create(); err != nil {
+			return err
+		}
+	}
+	defer pool.Put(compressor)
+	compressor.Reset(w)
+	if err := writeAll(compressor, parts); err != nil {
+		return err
+	}
+	return compressor.Close()
+}
+
+func writeAll(w io.Writer, parts [][]byte) error {
 	for _, part := range parts {
 		if _, err := w.Write(part); err != nil {
 			return err
@@ -45,39 +85,43 @@ func (c *Writer) Write(w http.ResponseWriter, r *http.Request, status int, parts
 	return nil
 }
 
-func (c *Writer) compressed(w http.ResponseWriter, parts [][]byte) error {
-	compressor, ok := c.writers.Get().(*gzip.Writer)
-	if !ok {
-		compressor = gzip.NewWriter(nil)
-	}
-	defer c.writers.Put(compressor)
-	compressor.Reset(w)
-	for _, part := range parts {
-		if _, err := compressor.Write(part); err != nil {
-			return err
-		}
-	}
-	return compressor.Close()
+func newGzip() (compressor, error) { return gzip.NewWriter(nil), nil }
+
+// zstdWindow keeps compressors small: rows repeat themselves within it.
+const zstdWindow = 512 << 10
+
+func newZstd() (compressor, error) {
+	return zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(zstdWindow), zstd.WithLowerEncoderMem(true))
 }
 
-// Accepted tells whether the headers of a request accept gzip.
-func Accepted(header http.Header) bool {
-	accepted := false
+// Accepted is the encoding, gzip or zstd, that the headers of a request like
+// best; zstd, which is faster, where they like both alike, and none where they
+// accept neither.
+func Accepted(header http.Header) string {
+	qualities := map[string]float64{}
 	for entry := range strings.SplitSeq(strings.Join(header.Values("Accept-Encoding"), ","), ",") {
 		name, parameters, _ := strings.Cut(entry, ";")
-		switch strings.ToLower(strings.TrimSpace(name)) {
-		case "gzip":
-			return !isZero(parameters)
-		case "*":
-			accepted = !isZero(parameters)
-		}
+		qualities[strings.ToLower(strings.TrimSpace(name))] = quality(parameters)
 	}
-	return accepted
+	if _, named := qualities[gzipped]; !named {
+		qualities[gzipped] = qualities["*"]
+	}
+	switch {
+	case qualities[zstded] > 0 && qualities[zstded] >= qualities[gzipped]:
+		return zstded
+	case qualities[gzipped] > 0:
+		return gzipped
+	}
+	return identity
 }
 
-// isZero tells whether parameters, such as q=0.0, say "not at all".
-func isZero(parameters string) bool {
+// quality reads parameters such as q=0.5; 1 where they say nothing that can be
+// understood.
+func quality(parameters string) float64 {
 	name, value, _ := strings.Cut(strings.TrimSpace(parameters), "=")
 	quality, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
-	return strings.EqualFold(strings.TrimSpace(name), "q") && err == nil && quality == 0
+	if !strings.EqualFold(strings.TrimSpace(name), "q") || err != nil {
+		return 1
+	}
+	return quality
 }

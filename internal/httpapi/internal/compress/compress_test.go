@@ -1,12 +1,14 @@
 package compress_test
 
 import (
-	"compress/gzip"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
 
 	"crosswalk/internal/httpapi/internal/compress"
 )
@@ -15,24 +17,30 @@ func TestAccepted(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		header string
-		want   bool
+		want   string
 	}{
-		{"", false},
-		{"gzip", true},
-		{"GZIP", true},
-		{"br, gzip;q=0.5", true},
-		{"*", true},
-		{"br", false},
-		{"gzip;q=0", false},
-		{"gzip; q=0.000", false},
-		{"*;q=0", false},
-		{"*, gzip;q=0", false},
-		{"gzip;q=1, *;q=0", true},
-		{"x-gzip", false},
+		{"", ""},
+		{"gzip", "gzip"},
+		{"GZIP", "gzip"},
+		{"br, gzip;q=0.5", "gzip"},
+		{"*", "gzip"},
+		{"br", ""},
+		{"gzip;q=0", ""},
+		{"gzip; q=0.000", ""},
+		{"*;q=0", ""},
+		{"*, gzip;q=0", ""},
+		{"gzip;q=1, *;q=0", "gzip"},
+		{"x-gzip", ""},
+		{"zstd", "zstd"},
+		{"gzip, deflate, br, zstd", "zstd"},
+		{"zstd;q=0.8, gzip;q=0.9", "gzip"},
+		{"zstd;q=0.9, gzip;q=0.8", "zstd"},
+		{"zstd;q=0, gzip", "gzip"},
+		{"zstd;q=0.5, *", "gzip"},
 	}
 	for _, test := range tests {
 		if got := compress.Accepted(http.Header{"Accept-Encoding": {test.header}}); got != test.want {
-			t.Errorf("Accepted(%q) = %t, want %t", test.header, got, test.want)
+			t.Errorf("Accepted(%q) = %q, want %q", test.header, got, test.want)
 		}
 	}
 }
@@ -42,40 +50,58 @@ func TestWriteCompressesWhatIsLongAndAccepted(t *testing.T) {
 	var writer compress.Writer
 	long := strings.Repeat("crosswalk ", 1000)
 	tests := []struct {
-		name, accept, body string
-		compressed         bool
+		name, accept, body, encoding string
 	}{
-		{"long and accepted", "gzip", long, true},
-		{"long but not accepted", "", long, false},
-		{"accepted but short", "gzip", "crosswalk", false},
-		{"nothing", "gzip", "", false},
+		{"long and accepted as gzip", "gzip", long, "gzip"},
+		{"long and accepted as zstd", "gzip, zstd", long, "zstd"},
+		{"long but not accepted", "", long, ""},
+		{"accepted but short", "gzip, zstd", "crosswalk", ""},
+		{"nothing", "gzip", "", ""},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
-			request.Header.Set("Accept-Encoding", test.accept)
-			recorder := httptest.NewRecorder()
-			half := len(test.body) / 2
-			if err := writer.Write(recorder, request, http.StatusTeapot, []byte(test.body[:half]), []byte(test.body[half:])); err != nil {
-				t.Fatalf("Write: %v", err)
-			}
-			if recorder.Code != http.StatusTeapot || recorder.Header().Get("Vary") != "Accept-Encoding" {
-				t.Errorf("status %d, Vary %q; want 418, Accept-Encoding", recorder.Code, recorder.Header().Get("Vary"))
-			}
-			if got := recorder.Header().Get("Content-Encoding") == "gzip"; got != test.compressed {
-				t.Fatalf("compressed: %t, want %t", got, test.compressed)
-			}
-			var body io.Reader = recorder.Body
-			if test.compressed {
-				var err error
-				if body, err = gzip.NewReader(recorder.Body); err != nil {
-					t.Fatalf("the body is not gzip: %v", err)
+			for range 3 { // compressors are used again
+				request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+				request.Header.Set("Accept-Encoding", test.accept)
+				recorder := httptest.NewRecorder()
+				half := len(test.body) / 2
+				if err := writer.Write(recorder, request, http.StatusTeapot, []byte(test.body[:half]), []byte(test.body[half:])); err != nil {
+					t.Fatalf("Write: %v", err)
 				}
-			}
-			if content, err := io.ReadAll(body); err != nil || string(content) != test.body {
-				t.Errorf("%d bytes and %v, want the %d that were written", len(content), err, len(test.body))
+				if recorder.Code != http.StatusTeapot || recorder.Header().Get("Vary") != "Accept-Encoding" {
+					t.Errorf("status %d, Vary %q; want 418, Accept-Encoding", recorder.Code, recorder.Header().Get("Vary"))
+				}
+				if got := recorder.Header().Get("Content-Encoding"); got != test.encoding {
+					t.Fatalf("Content-Encoding %q, want %q", got, test.encoding)
+				}
+				if content := decode(t, test.encoding, recorder.Body); content != test.body {
+					t.Errorf("%d bytes, want the %d that were written", len(content), len(test.body))
+				}
 			}
 		})
 	}
+}
+
+func decode(t *testing.T, encoding string, body io.Reader) string {
+	t.Helper()
+	var err error
+	switch encoding {
+	case "gzip":
+		body, err = gzip.NewReader(body)
+	case "zstd":
+		var decoder *zstd.Decoder
+		if decoder, err = zstd.NewReader(body); err == nil {
+			defer decoder.Close()
+		}
+		body = decoder
+	}
+	if err != nil {
+		t.Fatalf("the body is not %s: %v", encoding, err)
+	}
+	content, err := io.ReadAll(body)
+	if err != nil {
+		t.Fatalf("read the body as %s: %v", encoding, err)
+	}
+	return string(content)
 }
