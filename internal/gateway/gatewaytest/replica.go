@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -62,10 +63,22 @@ func (w *World) replica(t testing.TB, change func(*gateway.Config)) *Replica {
 // processVariable tells a process that it is a replica, and of what.
 const processVariable = "CROSSWALK_GATEWAYTEST_REPLICA"
 
+// ProcessOptions tune a replica in a process of its own. What is zero has the default of gateway.Config.
+type ProcessOptions struct {
+	// Lease is how long a silent worker is believed to live.
+	Lease time.Duration
+	// SettleDelay is how long a lost write is given to turn up in ConnectWise.
+	SettleDelay time.Duration
+	// RetryPause is how long failed reads wait before they are tried again.
+	RetryPause time.Duration
+	// CallsPerMinute bounds the calls to ConnectWise.
+	CallsPerMinute int
+}
+
 // processConfig is what a replica in another process is told.
 type processConfig struct {
-	DSN   string
-	Lease time.Duration
+	DSN string
+	ProcessOptions
 }
 
 // Main runs the tests of a package, or the replica that this process was started to be. Packages that use
@@ -113,7 +126,8 @@ func serveProcess(text string) error {
 	}
 	g, err := gateway.New(gateway.Config{
 		DB: db, KeyRing: ring, Listen: "127.0.0.1:0", AllowInsecureUpstreams: true,
-		Clock: civil.Frozen(Now()), Lease: config.Lease,
+		Clock: civil.Frozen(Now()), Lease: config.Lease, SettleDelay: config.SettleDelay,
+		RetryPause: config.RetryPause, PSACallsPerMinute: config.CallsPerMinute,
 	})
 	if err != nil {
 		return err
@@ -136,7 +150,13 @@ type Process struct {
 // silent. Other options of the world do not reach it.
 func (w *World) Process(t testing.TB, lease time.Duration) *Process {
 	t.Helper()
-	text, err := json.Marshal(processConfig{DSN: w.dsn, Lease: lease})
+	return w.ProcessWith(t, ProcessOptions{Lease: lease})
+}
+
+// ProcessWith is Process with more options.
+func (w *World) ProcessWith(t testing.TB, options ProcessOptions) *Process {
+	t.Helper()
+	text, err := json.Marshal(processConfig{DSN: w.dsn, ProcessOptions: options})
 	if err != nil {
 		t.Fatalf("encode the replica's configuration: %v", err)
 	}
@@ -169,6 +189,25 @@ func (w *World) Process(t testing.TB, lease time.Duration) *Process {
 
 // ID returns the number that the system knows the process by.
 func (p *Process) ID() int { return p.command.Process.Pid }
+
+// Freeze makes the process stand still, as a machine does that is moved or out of memory.
+func (p *Process) Freeze(t testing.TB) {
+	t.Helper()
+	p.signal(t, syscall.SIGSTOP)
+}
+
+// Thaw lets a frozen process go on where it was.
+func (p *Process) Thaw(t testing.TB) {
+	t.Helper()
+	p.signal(t, syscall.SIGCONT)
+}
+
+func (p *Process) signal(t testing.TB, s syscall.Signal) {
+	t.Helper()
+	if err := p.command.Process.Signal(s); err != nil {
+		t.Fatalf("send %s to a replica: %v", s, err)
+	}
+}
 
 // Kill ends the process as if the machine had lost power. It may be called again.
 func (p *Process) Kill() {

@@ -11,6 +11,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
@@ -47,6 +48,8 @@ type Options struct {
 	// ConnectWise and Platform say what the simulators are filled with; keys and clock are set by Start.
 	ConnectWise simconnectwise.Options
 	Platform    simplatform.Options
+	// BeforeConnectWise, if set, returns a handler that stands before the simulated ConnectWise, which it is given.
+	BeforeConnectWise func(http.Handler) http.Handler
 	// Sellers is how many sellers use both simulators; 0 means one.
 	Sellers int
 	// WithoutCredentials and WithoutAgreementType leave these steps of the set-up to the test.
@@ -121,7 +124,11 @@ func (w *World) startSimulators(t testing.TB) {
 	psa.CompanyID, psa.PublicKey, psa.PrivateKey, psa.ClientID = CompanyID, PublicKey, PrivateKey, ClientID
 	psa.Now, marketplace.Now = Now, Now
 	w.ConnectWise, w.Platform = simconnectwise.New(psa), simplatform.New(marketplace)
-	psaServer, marketplaceServer := httptest.NewServer(w.ConnectWise), httptest.NewServer(w.Platform)
+	var psaHandler http.Handler = w.ConnectWise
+	if before := w.options.BeforeConnectWise; before != nil {
+		psaHandler = before(psaHandler)
+	}
+	psaServer, marketplaceServer := httptest.NewServer(psaHandler), httptest.NewServer(w.Platform)
 	for _, server := range []*httptest.Server{psaServer, marketplaceServer} {
 		t.Cleanup(func() {
 			// Requests that a fault keeps waiting would keep Close waiting, too.
