@@ -10,7 +10,6 @@ import (
 )
 
 // watch is something to look at whenever changed has a value, until stop is called.
-// DEL has a value when what is watched may have changed.
 type watch struct {
 	changed <-chan struct{}
 	stop    func()
