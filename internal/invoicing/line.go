@@ -129,7 +129,7 @@ var lines = &grid.Grid{
 		"psa_company_id":   {SQL: unlessFrozen("l.posted_company_id", "o.psa_company_id"), Type: grid.Integer, Joins: joinOrganization, Nullable: true},
 		"psa_product_id":   {SQL: unlessFrozen("l.posted_product_id", "f.psa_product_id"), Type: grid.Integer, Joins: joinOffer, Nullable: true},
 		"psa_agreement_id": {SQL: unlessFrozen("l.posted_agreement_id", agreementID), Type: grid.Integer, Joins: joinCreated, Nullable: true},
-		"agreement_origin": {SQL: unlessFrozen("l.posted_agreement_origin", `CASE
+		"agreement_origin": {SQL: unlessFrozen("coalesce(l.posted_agreement_origin, 'NONE')", `CASE
 			WHEN l.psa_agreement_id IS NOT NULL THEN 'LINE'
 			WHEN t.psa_agreement_id IS NOT NULL THEN 'CONTRACT'
 			WHEN g.agreement_id IS NOT NULL THEN 'AUTO_CREATED'

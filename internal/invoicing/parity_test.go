@@ -43,6 +43,8 @@ type contractFacts struct {
 	organization int
 	agreement    psa.RecordID
 	currency     string
+	// created is the agreement that posting created, when the organization was mapped to createdFor.
+	created, createdFor psa.RecordID
 }
 
 type invoiceFacts struct {
@@ -115,7 +117,9 @@ func drawFacts(t *rapid.T) facts {
 	}
 	for range 4 {
 		f.contracts = append(f.contracts, contractFacts{
-			rapid.IntRange(1, len(f.organizations)).Draw(t, "organization"), oneOf(t, len(f.agreements), "contract's agreement"), currencies.Draw(t, "contract currency"),
+			organization: rapid.IntRange(1, len(f.organizations)).Draw(t, "organization"), agreement: oneOf(t, len(f.agreements), "contract's agreement"),
+			currency: currencies.Draw(t, "contract currency"),
+			created:  oneOf(t, len(f.agreements), "created agreement"), createdFor: psa.RecordID(rapid.IntRange(1, len(f.companies)).Draw(t, "created for")),
 		})
 	}
 	for range 3 {
@@ -182,6 +186,9 @@ func (f facts) byRules(l lineFacts) shown {
 		ContractCurrency: contract.currency, InvoiceCurrency: invoice.currency,
 		Start: dates.Start().Date, End: dates.End().Date, Today: f.view.Today,
 	}
+	if created := numbered(f.agreements, contract.created); created.CompanyID == contract.createdFor {
+		known.Agreements.Created = created
+	}
 	agreement, origin := known.Agreement()
 	says := shown{
 		Blockers: []string{}, Start: dates.Start(), End: dates.End(), Recurrence: dates.Recurrence, Mapping: "UNMAPPED",
@@ -194,12 +201,21 @@ func (f facts) byRules(l lineFacts) shown {
 		says.Mapping = "MAPPED"
 	}
 	status := rule.StatusOf(rule.Blockers(known))
-	if state := rule.SyncStatus(l.state); state.IsFrozen() || state == rule.Failed && status == rule.Ready {
+	state := rule.SyncStatus(l.state)
+	if state == rule.Failed && status != rule.Excluded {
 		status = state
+	}
+	if state.IsFrozen() {
+		// Nothing stands in the way of a line that was sent, and it shows where it went.
+		status, says.Blockers, says.Mapping = state, []string{}, "MAPPED"
+		says.Agreement, says.AgreementOrigin, says.Company, says.ProductUsed = sentTo, "LINE", sentTo, sentTo
 	}
 	says.Sync = string(status)
 	return says
 }
+
+// sentTo is where all lines that were sent went, by number.
+const sentTo = 1
 
 // numbered returns the record with a number, or the zero value for 0.
 func numbered[T any](records []T, number psa.RecordID) (record T) {
@@ -358,6 +374,12 @@ func (f facts) store(ctx context.Context, tx *postgres.Tx) (postgres.SellerID, e
 		insert(`INSERT INTO contract (seller_id, id, platform_id, organization_id, currency, billing_cycle_day, psa_agreement_id, mapped_at, mapped_by)
 			OVERRIDING SYSTEM VALUE VALUES ($1, $2, $2::bigint::text, $4, $5, 1, NULLIF($3::int, 0), `+mapped+`)`, i+1, c.agreement, c.organization, c.currency)
 	}
+	for i, c := range f.contracts {
+		if c.created != 0 {
+			insert(`INSERT INTO created_agreement (seller_id, contract_id, company_id, name, agreement_id, state) VALUES ($1, $2, $3, '', $4, 'DONE')`,
+				i+1, c.createdFor, c.created)
+		}
+	}
 	for i, v := range f.invoices {
 		insert(`INSERT INTO invoice (seller_id, id, platform_id, number, date, period, status, valid, custom, currency)
 			OVERRIDING SYSTEM VALUE VALUES ($1, $2, $2::bigint::text, '', $3, $4, '', $5, $6, $7)`,
@@ -368,12 +390,13 @@ func (f facts) store(ctx context.Context, tx *postgres.Tx) (postgres.SellerID, e
 		ruled := l.rules.apply(platform.InvoiceRow{InvoiceDate: invoice.date, ChargeStartDate: l.invoicedStart, ChargeEndDate: l.invoicedEnd})
 		insert(`INSERT INTO invoice_line (seller_id, id, platform_id, period, invoice_id, invoice_number, invoice_date, organization_id, contract_id, offer_id,
 				subscription_id, description, charge_type, charge_type_text, custom, quantity, unit_price, amount, currency, invoiced_start, invoiced_end,
-				ruled_start, ruled_end, end_is_ruled, chosen_start, chosen_end, psa_agreement_id, listed, state)
+				ruled_start, ruled_end, end_is_ruled, chosen_start, chosen_end, psa_agreement_id, listed, state,
+				posted_company_id, posted_agreement_id, posted_product_id, posted_agreement_origin)
 			OVERRIDING SYSTEM VALUE VALUES ($1, $2, $2::bigint::text, $3, $4, '', $5, $6, $7, $8, NULLIF($9, ''), '', $10, '', $11, 1, 1, 1, $12,
-				$13, $14, $15, $16, $17, $18, $19, NULLIF($20::int, 0), $21, $22)`,
+				$13, $14, $15, $16, $17, $18, $19, NULLIF($20::int, 0), $21, $22, $23, $23, $23, 'LINE')`,
 			i+1, invoice.date.YearMonth().FirstDay(), l.invoice, invoice.date, contract.organization, l.contract, l.offer,
 			l.subscription, string(l.chargeType), invoice.custom, invoice.currency, date(l.invoicedStart), date(l.invoicedEnd),
-			date(ruled.start), date(ruled.end), ruled.endIsRuled, date(l.chosenStart), date(l.chosenEnd), l.agreement, l.listed, l.state)
+			date(ruled.start), date(ruled.end), ruled.endIsRuled, date(l.chosenStart), date(l.chosenEnd), l.agreement, l.listed, l.state, sentTo)
 	}
 	if err != nil {
 		return 0, fmt.Errorf("store the facts: %w", err)

@@ -17,7 +17,13 @@ var (
 	productJoin      = grid.Join{Name: "product", SQL: "LEFT JOIN psa_product p ON p.seller_id = f.seller_id AND p.record_id = f.psa_product_id"}
 	// An agreement that was created for the contract counts as long as no other organization shares its company.
 	createdJoin = grid.Join{Name: "created", SQL: `LEFT JOIN created_agreement g ON g.seller_id = l.seller_id AND g.contract_id = l.contract_id
-		AND g.company_id = o.psa_company_id AND g.agreement_id IS NOT NULL AND NOT ` + sharesCompany}
+		AND g.company_id = o.psa_company_id AND EXISTS (
+			SELECT
+			FROM psa_agreement own
+			WHERE own.seller_id = g.seller_id
+				AND own.record_id = g.agreement_id
+				AND own.company_id = g.company_id)
+		AND NOT ` + sharesCompany}
 	agreementJoin = grid.Join{Name: "agreement", SQL: "LEFT JOIN psa_agreement a ON a.seller_id = l.seller_id AND a.record_id = " + agreementID}
 )
 

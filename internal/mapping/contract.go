@@ -64,7 +64,13 @@ var contracts = &grid.Grid{
 	Joins: []grid.Join{
 		{Name: "organization", SQL: "JOIN organization o ON o.seller_id = t.seller_id AND o.id = t.organization_id"},
 		{Name: "created", SQL: `LEFT JOIN created_agreement g ON g.seller_id = t.seller_id AND g.contract_id = t.id
-			AND g.company_id = o.psa_company_id AND g.agreement_id IS NOT NULL AND NOT ` + companyIsShared},
+			AND g.company_id = o.psa_company_id AND EXISTS (
+			SELECT
+			FROM psa_agreement own
+			WHERE own.seller_id = g.seller_id
+				AND own.record_id = g.agreement_id
+				AND own.company_id = g.company_id)
+		AND NOT ` + companyIsShared},
 		{Name: "agreement", SQL: "LEFT JOIN psa_agreement a ON a.seller_id = t.seller_id AND a.record_id = t.psa_agreement_id"},
 	},
 	Columns: map[string]grid.Column{
