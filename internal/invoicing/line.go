@@ -82,6 +82,8 @@ var lines = &grid.Grid{
 	From:   "invoice_line l",
 	Seller: "l.seller_id",
 	ID:     "l.id",
+
+	Windowed: true,
 	Joins: []grid.Join{
 		{Name: "invoice", SQL: "JOIN invoice i ON i.seller_id = l.seller_id AND i.id = l.invoice_id"},
 		organizationJoin, contractJoin, offerJoin, vendorJoin, companyJoin, productJoin, createdJoin, agreementJoin,

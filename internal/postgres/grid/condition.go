@@ -33,16 +33,23 @@ func combine(operator, empty string, conditions []Condition) Condition {
 	case len(given) == 0 && operator == " AND ":
 		return nil
 	}
-	return conditionFunc(func(s *statement) string {
-		if len(given) == 0 {
-			return empty
-		}
-		parts := make([]string, len(given))
-		for i, c := range given {
-			parts[i] = s.nest(c)
-		}
-		return "(" + strings.Join(parts, operator) + ")"
-	})
+	return combination{operator, empty, given}
+}
+
+type combination struct {
+	operator, empty string
+	conditions      []Condition
+}
+
+func (c combination) build(s *statement) string {
+	if len(c.conditions) == 0 {
+		return c.empty
+	}
+	parts := make([]string, len(c.conditions))
+	for i, condition := range c.conditions {
+		parts[i] = s.nest(condition)
+	}
+	return "(" + strings.Join(parts, c.operator) + ")"
 }
 
 // Not holds exactly where c does not, rows without a value included.

@@ -157,6 +157,29 @@ func (f *fetch[T]) rows() error {
 	if page.size == 0 {
 		return nil
 	}
+	var rows []T
+	for _, window := range f.windows() {
+		var err error
+		if rows, err = f.read(window); err != nil {
+			return fmt.Errorf("rows: %w", err)
+		}
+		if len(rows) > page.size {
+			break
+		}
+	}
+	if f.more = len(rows) > page.size; f.more {
+		rows = rows[:page.size]
+	}
+	if page.backward {
+		slices.Reverse(rows)
+	}
+	f.result.Rows = rows
+	return nil
+}
+
+// read reads the page out of the window, or out of everything if that is 0.
+func (f *fetch[T]) read(window int) ([]T, error) {
+	page := f.req.Page
 	s := f.grid.statement()
 	keys := s.keys(f.req.Order)
 	selected := []string{s.grid.ID + ` AS "_id"`}
@@ -170,24 +193,19 @@ func (f *fetch[T]) rows() error {
 	for _, name := range f.req.Columns {
 		selected = append(selected, s.use(name)+` AS "`+name+`"`)
 	}
-	where := s.where(f.seller, s.build(f.req.Where), s.beyond(f.after, keys, false), s.beyond(f.before, keys, true))
+	var where string
+	if window > 0 {
+		where = f.look(s, keys, window)
+	} else {
+		where = s.where(f.seller, s.build(f.req.Where), s.beyond(f.after, keys, false), s.beyond(f.before, keys, true))
+	}
 	query := "SELECT " + strings.Join(selected, ", ") + "\n" + s.from() + "\n" + where + "\n" +
 		s.orderBy(keys, page.backward) + "\nLIMIT " + s.arg(page.size+1)
 	if page.offset > 0 {
 		query += " OFFSET " + s.arg(page.offset)
 	}
 	rows := make([]T, 0, min(page.size+1, 64))
-	if err := f.tx.SelectContext(f.ctx, &rows, query, s.args...); err != nil {
-		return fmt.Errorf("rows: %w", err)
-	}
-	if f.more = len(rows) > page.size; f.more {
-		rows = rows[:page.size]
-	}
-	if page.backward {
-		slices.Reverse(rows)
-	}
-	f.result.Rows = rows
-	return nil
+	return rows, f.tx.SelectContext(f.ctx, &rows, query, s.args...)
 }
 
 func (f *fetch[T]) total() error {

@@ -58,6 +58,8 @@ type Grid struct {
 	Joins  []Join
 	// Columns by the name that requests use and that db tags of the row type repeat.
 	Columns map[string]Column
+	// Windowed lists are long, and have columns that are worked out of others: see window.go.
+	Windowed bool
 	// Summaries of the rows, the cheapest first.
 	Summaries []Summary
 }
@@ -92,8 +94,10 @@ type statement struct {
 	named map[string]bool
 	// bound is true when the statement has a predicate in SQL, which only the grid it was written for understands.
 	bound bool
-	depth int
-	err   error
+	// source, if not empty, takes the place of the grid's From.
+	source string
+	depth  int
+	err    error
 }
 
 // maxDepth bounds how deep conditions nest, well below what PostgreSQL's parser takes.
@@ -147,7 +151,11 @@ func (s *statement) need(joins []string) {
 // from writes the FROM clause with the joins noted so far, each once, in the grid's order.
 func (s *statement) from() string {
 	var b strings.Builder
-	b.WriteString("FROM " + s.grid.From)
+	if s.source != "" {
+		b.WriteString("FROM " + s.source)
+	} else {
+		b.WriteString("FROM " + s.grid.From)
+	}
 	for _, j := range s.grid.Joins {
 		if s.joins[j.Name] {
 			b.WriteString("\n" + j.SQL)
