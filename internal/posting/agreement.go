@@ -37,9 +37,46 @@ func (p *posting) list(ctx context.Context, agreement psa.RecordID) (listed, err
 		return err
 	})
 	if psa.IsNotFound(err) {
-		err = nil
+		return index(nil), nil
 	}
-	return index(additions), err
+	live := index(additions)
+	if err != nil {
+		return live, err
+	}
+	return live, p.complete(ctx, agreement, live)
+}
+
+// complete adds lasting Additions of ours that a list does not show. Lists lag behind writes, so that one may only be
+// too new for it: each is asked for by its number, which tells at once whether ConnectWise has it.
+func (p *posting) complete(ctx context.Context, agreement psa.RecordID, live listed) error {
+	var ours []psa.RecordID
+	err := p.db.Read(ctx, func(ctx context.Context, tx *postgres.Tx) error {
+		return tx.SelectContext(ctx, &ours, `
+			SELECT record_id
+			FROM addition
+			WHERE seller_id = $1 AND agreement_id = $2 AND record_id IS NOT NULL AND current
+			ORDER BY record_id`, p.seller, agreement)
+	})
+	if err != nil {
+		return fmt.Errorf("read the Additions of agreement %d: %w", agreement, err)
+	}
+	for _, record := range ours {
+		if _, shown := live.byRecord[record]; shown {
+			continue
+		}
+		var addition psa.Addition
+		err := p.patiently(ctx, func() (err error) {
+			addition, err = p.client.UpdateAddition(ctx, agreement, record, psa.AdditionChange{}) // changes nothing: it reads
+			return err
+		})
+		switch {
+		case err == nil:
+			live.put(addition)
+		case !psa.IsNotFound(err):
+			return err
+		}
+	}
+	return nil
 }
 
 // target is what is to be posted to one agreement.
@@ -118,13 +155,30 @@ func (p *posting) learn(ctx context.Context, ids []psa.RecordID) error {
 	if err != nil {
 		return err
 	}
+	answered := make(map[psa.RecordID]psa.Agreement, len(ids))
+	for _, agreement := range found {
+		answered[agreement.ID] = agreement
+	}
+	for _, id := range ids {
+		if answered[id].ID != 0 {
+			continue
+		}
+		// A search does not find what is new; the Additions of an agreement are there from the beginning.
+		err := p.patiently(ctx, func() error {
+			_, err := p.client.Additions(ctx, id)
+			return err
+		})
+		switch {
+		case err == nil:
+			answered[id] = psa.Agreement{ID: id}
+		case !psa.IsNotFound(err):
+			return err
+		}
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, id := range ids {
-		p.known[id] = psa.Agreement{}
-	}
-	for _, agreement := range found {
-		p.known[agreement.ID] = agreement
+		p.known[id] = answered[id]
 	}
 	return nil
 }
@@ -347,7 +401,7 @@ func (p *posting) predecessor(ctx context.Context, tx *postgres.Tx, l line) (*pr
 					WHERE w.seller_id = a.seller_id AND w.addition_id = a.id AND w.state IN ('SENDING', 'UNCONFIRMED')
 				) AS unsettled,
 				o.id AS owner_id, o.platform_id AS owner_platform_id, o.period AS owner_period,
-				o.invoice_date AS owner_invoice_date, o.invoiced_start AS owner_invoiced_start
+				o.invoice_date AS owner_invoice_date, o.invoiced_start AS owner_invoiced_start, o.charge_start AS owner_charge_start
 			FROM addition a
 			JOIN invoice_line o ON o.seller_id = a.seller_id AND o.id = a.line_id
 			WHERE a.seller_id = $1 AND a.subscription_id = $2

@@ -46,25 +46,32 @@ func (p *posting) cancelVanished(ctx context.Context) error {
 	if month == nil {
 		return nil
 	}
-	p.run.Step("Ending the Additions of subscriptions that are gone")
-	after := int64(0)
-	for {
-		candidates, err := p.openAdditions(ctx, *month, after)
-		if err != nil || len(candidates) == 0 {
-			return p.settledAfterCancelling(ctx, err)
+	for range rounds {
+		p.run.Step("Ending the Additions of subscriptions that are gone")
+		if err := p.cancelAll(ctx, *month); err != nil {
+			return err
 		}
-		after = candidates[len(candidates)-1].ID
-		if err := p.cancel(ctx, *month, candidates); err != nil {
+		lost, err := p.awaitSettled(ctx)
+		if err != nil || !lost {
 			return err
 		}
 	}
+	return nil
 }
 
-func (p *posting) settledAfterCancelling(ctx context.Context, err error) error {
-	if err == nil {
-		_, err = p.awaitSettled(ctx)
+// cancelAll goes through the open Additions once. Those whose end was lost on the way stay open until it is settled.
+func (p *posting) cancelAll(ctx context.Context, month civil.YearMonth) error {
+	after := int64(0)
+	for {
+		candidates, err := p.openAdditions(ctx, month, after)
+		if err != nil || len(candidates) == 0 {
+			return err
+		}
+		after = candidates[len(candidates)-1].ID
+		if err := p.cancel(ctx, month, candidates); err != nil {
+			return err
+		}
 	}
-	return err
 }
 
 // completeMonth returns the greatest loaded month, or why nothing can be told from it.
@@ -105,7 +112,8 @@ func (p *posting) openAdditions(ctx context.Context, month civil.YearMonth, afte
 					AND NOT EXISTS (
 						SELECT
 						FROM addition_write w
-						WHERE w.seller_id = a.seller_id AND w.addition_id = a.id AND w.state IN ('SENDING', 'UNCONFIRMED')
+						WHERE w.seller_id = a.seller_id AND w.addition_id = a.id
+							AND (w.state IN ('SENDING', 'UNCONFIRMED') OR w.state = 'REFUSED' AND w.job_id = $5 AND w.line_id IS NULL)
 					)
 				ORDER BY a.id
 				LIMIT $4
@@ -125,7 +133,7 @@ func (p *posting) openAdditions(ctx context.Context, month civil.YearMonth, afte
 				) AS invoiced
 			FROM open
 			JOIN organization o ON o.seller_id = $1 AND o.id = open.organization_id
-			ORDER BY open.id`, p.seller, month.FirstDay(), after, cancelChunk)
+			ORDER BY open.id`, p.seller, month.FirstDay(), after, cancelChunk, p.run.Job().ID)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("find open Additions: %w", err)

@@ -113,16 +113,27 @@ func (p *posting) lookUp(ctx context.Context, a agreementless) (company psa.Comp
 // among finds the agreement that was created for the contract.
 func (a agreementless) among(agreements []psa.Agreement, today civil.Date) (psa.Agreement, bool) {
 	for _, agreement := range agreements {
-		if agreement.CompanyID == a.Company && sameText(agreement.Name, a.name()) && !agreement.IsClosed(today) {
+		isOurs := agreement.CompanyID == a.Company && sameText(agreement.Name, a.name())
+		if isOurs && !agreement.IsClosed(today) && (agreement.Currency == "" || agreement.Currency == a.Currency) {
 			return agreement, true
 		}
 	}
 	return psa.Agreement{}, false
 }
 
-// intendAgreement notes that an agreement is about to be created; waits is true while one may be there already.
+// intendAgreement notes that an agreement is about to be created; waits is true while one may be there already, and
+// when the organization was excluded meanwhile.
 func (p *posting) intendAgreement(ctx context.Context, a agreementless) (waits bool, err error) {
 	err = p.run.Write(ctx, func(ctx context.Context, tx *postgres.Tx) error {
+		err := tx.GetContext(ctx, &waits, `
+			SELECT o.excluded_from_sync
+			FROM contract t
+			JOIN organization o ON o.seller_id = t.seller_id AND o.id = t.organization_id
+			WHERE t.seller_id = $1 AND t.id = $2
+			FOR SHARE OF o`, p.seller, a.Contract)
+		if err != nil || waits {
+			return err
+		}
 		result, err := tx.ExecContext(ctx, `
 			INSERT INTO created_agreement (seller_id, contract_id, company_id, name)
 			VALUES ($1, $2, $3, $4)
@@ -172,6 +183,9 @@ func (p *posting) haveAgreement(ctx context.Context, a agreementless, agreement 
 	if agreement.Name == "" {
 		agreement.Name = a.name()
 	}
+	if agreement.StartDate.IsZero() {
+		agreement.StartDate = a.Start
+	}
 	err := p.keep(ctx, func(ctx context.Context, tx *postgres.Tx) (jobs.Counts, error) {
 		if _, err := psa.Agreements.Save(ctx, tx, p.seller, []psa.Agreement{agreement}); err != nil {
 			return jobs.Counts{}, err
@@ -196,7 +210,7 @@ func (p *posting) haveAgreement(ctx context.Context, a agreementless, agreement 
 		}
 		return jobs.Counts{}, p.run.LogTx(ctx, tx, activity.Entry{
 			Level: activity.Info, Code: activity.AgreementCreated, Title: fmt.Sprintf("Agreement %q was created", agreement.Name),
-			Details: fmt.Sprintf("Number %d, for contract %s, from %s on.", agreement.ID, a.Number, a.Start),
+			Details: fmt.Sprintf("Number %d, for contract %s, from %s on.", agreement.ID, a.Number, agreement.StartDate),
 			Subject: &activity.Subject{Kind: "CONTRACT", ID: a.Contract},
 		})
 	})

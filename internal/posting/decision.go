@@ -93,6 +93,7 @@ type predecessor struct {
 	OwnerPeriod        civil.Date `db:"owner_period"`
 	OwnerInvoiceDate   civil.Date `db:"owner_invoice_date"`
 	OwnerInvoicedStart civil.Date `db:"owner_invoiced_start"`
+	OwnerChargeStart   civil.Date `db:"owner_charge_start"`
 }
 
 func (p predecessor) claim() rule.Claim {
@@ -100,6 +101,28 @@ func (p predecessor) claim() rule.Claim {
 		RowID:    p.OwnerPlatformID,
 		Invoiced: rule.Invoiced{InvoiceDate: p.OwnerInvoiceDate, ChargeStart: p.OwnerInvoicedStart},
 	}
+}
+
+// holdsAnotherCharge reports whether its values are another charge of the line's month.
+func (p predecessor) holdsAnotherCharge(l line) bool {
+	return p.OwnerPeriod == l.Period && p.OwnerID != l.ID
+}
+
+// lastDay is the last billed day of an Addition that the line's own takes the place of: the day before that begins,
+// but its first day at least, and the day it ends on already at most. Where its values are another charge of the
+// month, which is not to be lost, it lasts as long as that charge would on its own.
+func (p predecessor) lastDay(l line, live psa.Addition) civil.Date {
+	last := l.ChargeStart.AddDays(-1)
+	if p.holdsAnotherCharge(l) {
+		last = p.OwnerChargeStart.YearMonth().LastDay()
+	}
+	if last.Before(live.EffectiveDate) {
+		last = live.EffectiveDate
+	}
+	if !live.CancelledDate.IsZero() && live.CancelledDate.Before(last) {
+		last = live.CancelledDate
+	}
+	return last
 }
 
 // decision is what is to be done for a line.
@@ -150,11 +173,12 @@ func decide(l line, before *predecessor, live listed) decision {
 	switch {
 	case !exists, !current.CancelledDate.IsZero() && current.CancelledDate.Before(l.ChargeStart):
 		return begin(l, before.Generation+1, before.ID, live)
-	case current.ProductID != l.Product:
-		return finishBefore(*before, current, l.ChargeStart.AddDays(-1))
-	case before.OwnerPeriod == l.Period && before.OwnerID != l.ID:
-		// Its values are another charge of this month, which is not to be lost: it ends as that charge's own.
-		return finishBefore(*before, current, current.EffectiveDate.YearMonth().LastDay())
+	case current.ProductID != l.Product, before.holdsAnotherCharge(l):
+		last := before.lastDay(l, current)
+		if current.CancelledDate == last {
+			return begin(l, before.Generation+1, before.ID, live)
+		}
+		return finish(*before, current, last)
 	}
 	v := l.values(true)
 	d := decision{addition: before.ID, generation: before.Generation, live: current, values: v}
@@ -201,14 +225,11 @@ func (d decision) adopting(live listed) decision {
 	return d
 }
 
-// finishBefore ends a lasting Addition on a day, or on its first day if that is later.
-func finishBefore(before predecessor, live psa.Addition, on civil.Date) decision {
-	if on.Before(live.EffectiveDate) {
-		on = live.EffectiveDate
-	}
+// finish ends a lasting Addition with a day.
+func finish(before predecessor, live psa.Addition, last civil.Date) decision {
 	return decision{
 		operation: end, addition: before.ID, generation: before.Generation, live: live,
-		values: values{ProductID: live.ProductID, CancelledDate: on},
+		values: values{ProductID: live.ProductID, CancelledDate: last},
 	}
 }
 

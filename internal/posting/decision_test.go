@@ -42,7 +42,14 @@ func fromApril() *predecessor {
 	return &predecessor{
 		ID: 1, Generation: 1, Current: true, Agreement: 70, Record: &record, Product: 7, EffectiveDate: day("2026-04-01"),
 		OwnerID: 1, OwnerPlatformID: "R-1", OwnerPeriod: day("2026-04-01"), OwnerInvoiceDate: day("2026-04-03"), OwnerInvoicedStart: day("2026-04-01"),
+		OwnerChargeStart: day("2026-04-01"),
 	}
+}
+
+// begunInMay makes the Addition one that another charge of May has.
+func (p *predecessor) begunInMay() {
+	p.OwnerPeriod, p.OwnerInvoiceDate = day("2026-05-01"), day("2026-05-02")
+	p.OwnerInvoicedStart, p.OwnerChargeStart = day("2026-05-01"), day("2026-05-01")
 }
 
 // aprilAddition is fromApril as ConnectWise has it.
@@ -133,10 +140,23 @@ func TestDecide(t *testing.T) {
 		},
 		{
 			"a later charge of the same month ends the earlier one with its own month",
-			func(w *world) {
-				w.before.OwnerPeriod, w.before.OwnerInvoicedStart, w.before.OwnerInvoiceDate = day("2026-05-01"), day("2026-04-15"), day("2026-05-03")
-			},
-			want{Operation: end, Addition: 1, Generation: 1, Live: 900, End: "2026-04-30"},
+			func(w *world) { w.before.begunInMay(); w.live[0].EffectiveDate = day("2026-05-01") },
+			want{Operation: end, Addition: 1, Generation: 1, Live: 900, End: "2026-05-31"},
+		},
+		{
+			"an Addition of months before ends with the month of the charge that it has now",
+			func(w *world) { w.before.begunInMay() },
+			want{Operation: end, Addition: 1, Generation: 1, Live: 900, End: "2026-05-31"},
+		},
+		{
+			"a later charge of the same month for another product loses the earlier one no days",
+			func(w *world) { w.before.begunInMay(); w.line.Product = 8 },
+			want{Operation: end, Addition: 1, Generation: 1, Live: 900, End: "2026-05-31"},
+		},
+		{
+			"an earlier charge of the same month that ends by itself is left as it is",
+			func(w *world) { w.before.begunInMay(); w.live[0].CancelledDate = day("2026-05-20") },
+			want{Operation: create, Generation: 2, Marker: markerOfSubscription("S", 2), Replaced: 1, Start: "2026-05-01"},
 		},
 		{
 			"a line of an older month gets an Addition of its own",

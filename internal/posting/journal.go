@@ -30,10 +30,11 @@ type write struct {
 	// Losses is how often the line's write was lost in this run.
 	Losses int `db:"losses"`
 
+	// Apart is true for a recurring line that gets an Addition of its own.
+	Apart bool `db:"apart"`
+
 	// live is the Addition as it was listed, for a write that changes one.
 	live psa.Addition
-	// apart is true for a recurring line that gets an Addition of its own.
-	apart bool
 }
 
 // keep runs a transaction whose outcome must be stored even when the run is over: what ConnectWise did is so,
@@ -58,7 +59,7 @@ func (p *posting) keep(ctx context.Context, fn func(context.Context, *postgres.T
 // intend notes a write and freezes the line it is for. It is part of the transaction that decided on it.
 func (p *posting) intend(ctx context.Context, tx *postgres.Tx, l *line, agreement psa.RecordID, additionID int64, d decision) (*write, error) {
 	w := &write{
-		AdditionID: additionID, Operation: d.operation, Agreement: agreement, values: d.values, Marker: d.marker, live: d.live, apart: d.apart,
+		AdditionID: additionID, Operation: d.operation, Agreement: agreement, values: d.values, Marker: d.marker, live: d.live, Apart: d.apart,
 	}
 	if d.live.ID != 0 {
 		w.Record = &d.live.ID
@@ -155,7 +156,7 @@ func (p *posting) confirm(ctx context.Context, w *write, live psa.Addition) erro
 		if w.Operation == change {
 			counts = jobs.Counts{Updated: 1}
 		}
-		return counts, p.posted(ctx, tx, *w.LineID, w.AdditionID, w.apart)
+		return counts, p.posted(ctx, tx, *w.LineID, w.AdditionID, w.Apart)
 	})
 	if posted && err == nil {
 		p.progress.step(p.run)

@@ -57,12 +57,12 @@ func (p *posting) endFor(ctx context.Context, agreement psa.RecordID, id int64, 
 			return decision{wait: true}
 		}
 		current, exists := live.byRecord[*before.Record]
-		last := l.ChargeStart.AddDays(-1)
-		if !exists || !current.CancelledDate.IsZero() && !current.CancelledDate.After(last) {
-			gone = before.ID // ended or removed in ConnectWise already
+		last := before.lastDay(l, current)
+		if !exists || current.CancelledDate == last {
+			gone = before.ID // removed in ConnectWise, or ended early enough
 			return decision{wait: true}
 		}
-		return finishBefore(*before, current, last)
+		return finish(*before, current, last)
 	}
 	w, err := p.claim(ctx, id, agreement, live, decideEnd)
 	if err != nil {

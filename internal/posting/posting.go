@@ -196,7 +196,7 @@ func (p *posting) awaitSettled(ctx context.Context) (waited bool, err error) {
 func (p *posting) postMonth(ctx context.Context, month civil.YearMonth) error {
 	p.run.Step("Posting invoice lines of " + month.String())
 	for _, step := range []func(context.Context, civil.YearMonth) error{
-		p.verifyAgreements, p.endMoved, p.createAgreements, p.postToAgreements,
+		p.verifyAgreements, p.createAgreements, p.endMoved, p.postToAgreements,
 	} {
 		if err := step(ctx, month); err != nil {
 			return err

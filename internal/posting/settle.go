@@ -100,6 +100,11 @@ func (p *posting) lostWrites(ctx context.Context) (writes []write, err error) {
 		return tx.SelectContext(ctx, &writes, `
 			SELECT w.id, w.addition_id, w.line_id, w.operation, w.agreement_id, w.product_id, w.quantity, w.unit_price, w.unit_cost,
 				w.effective_date, w.cancelled_date, w.invoice_description, a.marker, a.record_id, w.looked_at IS NOT NULL AS looked_before,
+				a.subscription_id IS NULL AND coalesce((
+					SELECT l.recurring
+					FROM invoice_line l
+					WHERE l.seller_id = w.seller_id AND l.id = w.line_id
+				), false) AS apart,
 				(
 					SELECT count(*)
 					FROM addition_write earlier
