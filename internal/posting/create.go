@@ -135,9 +135,16 @@ func (p *posting) intendAgreement(ctx context.Context, a agreementless) (waits b
 			return err
 		}
 		result, err := tx.ExecContext(ctx, `
-			INSERT INTO created_agreement (seller_id, contract_id, company_id, name)
+			INSERT INTO created_agreement AS c (seller_id, contract_id, company_id, name)
 			VALUES ($1, $2, $3, $4)
-			ON CONFLICT (seller_id, contract_id, company_id) DO NOTHING`, p.seller, a.Contract, a.Company, a.name())
+			ON CONFLICT (seller_id, contract_id, company_id) DO UPDATE
+			SET name = EXCLUDED.name, agreement_id = NULL, state = 'SENDING', intended_at = now(), looked_at = NULL
+			WHERE c.state = 'DONE' -- and belongs to another company by now
+				AND NOT EXISTS (
+					SELECT
+					FROM psa_agreement own
+					WHERE own.seller_id = c.seller_id AND own.record_id = c.agreement_id AND own.company_id = c.company_id
+				)`, p.seller, a.Contract, a.Company, a.name())
 		if err != nil {
 			return fmt.Errorf("note an agreement: %w", err)
 		}
