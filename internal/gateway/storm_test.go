@@ -3,7 +3,6 @@ package gateway_test
 import (
 	"context"
 	"flag"
-	"fmt"
 	"maps"
 	"math/rand/v2"
 	"net/http"
@@ -420,5 +419,3 @@ func (n *notedStatus) WriteHeader(status int) {
 
 // Unwrap lets the fault injector flush.
 func (n *notedStatus) Unwrap() http.ResponseWriter { return n.ResponseWriter }
-
-var _ = fmt.Sprint
