@@ -87,6 +87,7 @@ CREATE TABLE addition_write (
 -- One write at a time for each Addition.
 CREATE UNIQUE INDEX addition_write_unsettled ON addition_write (seller_id, addition_id) WHERE state IN ('SENDING', 'UNCONFIRMED');
 CREATE INDEX addition_write_by_line ON addition_write (seller_id, line_id, job_id);
+CREATE INDEX addition_write_by_job ON addition_write (seller_id, job_id, agreement_id);
 CREATE INDEX addition_write_by_addition ON addition_write (seller_id, addition_id);
 
 -- Agreements created because a contract had none, one for each contract and company. The row is the journal too.

@@ -224,12 +224,69 @@ func (p *posting) finish(ctx context.Context) error {
 		if err != nil {
 			return jobs.Counts{}, fmt.Errorf("read the counts: %w", err)
 		}
-		return counts, p.run.LogTx(ctx, tx, activity.Entry{
+		entries, err := p.written(ctx, tx)
+		if err != nil {
+			return jobs.Counts{}, err
+		}
+		return counts, p.run.LogTx(ctx, tx, append(entries, activity.Entry{
 			Level: activity.Info, Code: activity.LineSyncCompleted, Title: "Invoice lines were posted",
 			Details: fmt.Sprintf("%d Additions created, %d changed, %d as they were, %d ended; %d lines skipped, %d failed.",
 				so.Created, so.Updated, so.Unchanged, so.Cancelled, so.Skipped+left, so.Failed),
-		})
+		})...)
 	})
+}
+
+// toldAgreements is how many agreements the log tells of one by one.
+const toldAgreements = 100
+
+// written tells what was written to which agreement, as the journal has it: those that got most first, and the rest
+// together.
+func (p *posting) written(ctx context.Context, tx *postgres.Tx) ([]activity.Entry, error) {
+	var rows []struct {
+		Operation operation    `db:"operation"`
+		Agreement psa.RecordID `db:"agreement_id"`
+		Name      string       `db:"name"`
+		Count     int          `db:"count"`
+		Others    int          `db:"others"`
+	}
+	err := tx.SelectContext(ctx, &rows, `
+		WITH written AS (
+			SELECT w.operation, w.agreement_id, count(*) AS count, row_number() OVER (ORDER BY count(*) DESC, w.agreement_id, w.operation) AS position
+			FROM addition_write w
+			WHERE w.seller_id = $1 AND w.job_id = $2 AND w.state = 'DONE' AND w.operation <> 'END'
+			GROUP BY 1, 2
+		)
+		SELECT w.operation, w.agreement_id, coalesce(a.name, '') AS name, w.count, 0 AS others
+		FROM written w
+		LEFT JOIN psa_agreement a ON a.seller_id = $1 AND a.record_id = w.agreement_id
+		WHERE w.position <= $3
+		UNION ALL
+		SELECT operation, 0, '', sum(count), count(*)
+		FROM written
+		WHERE position > $3
+		GROUP BY 1
+		ORDER BY 5, 4, 2, 1`, p.seller, p.run.Job().ID, toldAgreements)
+	if err != nil {
+		return nil, fmt.Errorf("count what was written: %w", err)
+	}
+	entries := make([]activity.Entry, len(rows))
+	for i, r := range rows {
+		code, verb := activity.AdditionsCreated, "created on"
+		if r.Operation == change {
+			code, verb = activity.AdditionsUpdated, "changed on"
+		}
+		where := fmt.Sprintf("agreement %q", r.Name)
+		if r.Others > 0 {
+			where = count(r.Others, "other agreement", "other agreements")
+		}
+		entries[i] = activity.Entry{
+			Level: activity.Info, Code: code, Title: fmt.Sprintf("%s %s %s", count(r.Count, "Addition", "Additions"), verb, where),
+		}
+		if r.Others == 0 {
+			entries[i].Details = fmt.Sprintf("Agreement %d.", r.Agreement)
+		}
+	}
+	return entries, nil
 }
 
 // each does something for every target, several at a time, the first ones first. It stops at the first error.

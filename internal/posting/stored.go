@@ -59,7 +59,7 @@ func InUse(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID) (bool
 	err := tx.GetContext(ctx, &used, `
 		SELECT EXISTS (SELECT FROM addition WHERE seller_id = $1)
 			OR EXISTS (SELECT FROM created_agreement WHERE seller_id = $1)
-			OR EXISTS (SELECT FROM posting_item WHERE seller_id = $1)`, seller)
+			OR EXISTS (SELECT FROM job WHERE seller_id = $1 AND kind = $2 AND state IN ('QUEUED', 'RUNNING'))`, seller, Kind)
 	if err != nil {
 		return false, fmt.Errorf("look for what was posted: %w", err)
 	}
