@@ -9,11 +9,13 @@ import (
 	"crosswalk/internal/account"
 	"crosswalk/internal/account/seal"
 	"crosswalk/internal/activity"
+	"crosswalk/internal/civil"
 	"crosswalk/internal/jobs"
 	"crosswalk/internal/mapping"
 	"crosswalk/internal/postgres"
 	"crosswalk/internal/posting"
 	"crosswalk/internal/psa"
+	"crosswalk/internal/schedule"
 )
 
 // Viewer resolves who is asking.
@@ -53,12 +55,16 @@ func (r *Resolver) settings(ctx context.Context) (shown *model.Settings, err err
 		if err != nil {
 			return err
 		}
+		settled, err := schedule.Settled(ctx, tx, home.ID)
+		if err != nil {
+			return err
+		}
 		shown = &model.Settings{
 			Connection:          r.connection(connection, home.ID),
 			AgreementType:       agreementType(settings.AgreementType),
 			ChargeStartDateRule: chargeDateRule(settings.ChargeStart),
 			ChargeEndDateRule:   chargeDateRule(settings.ChargeEnd),
-			AutomatedDailySync:  r.dailySync(settings.DailySync, home),
+			AutomatedDailySync:  r.dailySync(settings.DailySync, home, settled),
 			SetupMissing:        missing,
 		}
 		return nil
@@ -101,11 +107,11 @@ func chargeDateRule(rule account.ChargeDateRule) *model.ChargeDateRule {
 	return shown
 }
 
-func (r *Resolver) dailySync(saved account.DailySync, home account.Seller) *model.AutomatedDailySync {
+func (r *Resolver) dailySync(saved account.DailySync, home account.Seller, settled civil.Date) *model.AutomatedDailySync {
 	shown := &model.AutomatedDailySync{Enabled: saved.Enabled, TimeOfDay: saved.At.String()}
 	if saved.Enabled {
-		next := account.NextDailyRun(r.Now(), home.Zone, saved.At)
-		shown.NextRunAt = &next
+		next := schedule.Plan{Zone: home.Zone, At: saved.At, Settled: settled}.Next(r.Now())
+		shown.NextRunAt = &next.Due
 	}
 	return shown
 }

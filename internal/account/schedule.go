@@ -22,16 +22,6 @@ func ParseTimeOfDay(text string) (TimeOfDay, error) {
 // String returns "HH:MM".
 func (t TimeOfDay) String() string { return fmt.Sprintf("%02d:%02d", t.Hour, t.Minute) }
 
-// NextDailyRun returns the first instant after now at which a daily run is due; see DailyRun.
-func NextDailyRun(now time.Time, zone *time.Location, at TimeOfDay) time.Time {
-	for day := civil.DateOf(now.In(zone)); ; day = day.AddDays(1) {
-		run, exists := DailyRun(day, zone, at)
-		if exists && run.After(now) {
-			return run
-		}
-	}
-}
-
 // DailyRun returns the instant of the run on day, which is when clocks in zone show at. A day on which they show it
 // twice, because they are set back, has its run at the first; a day on which they skip it has its run at the
 // moment they are set forward. It is false for a day that zone never had, as Samoa never had 30 December 2011.

@@ -118,3 +118,11 @@ func activeEntry() activity.Entry {
 		Details: "There is one sync at a time, and one had been started before. The next one comes as planned.",
 	}
 }
+
+// Settled returns the last day that a seller's daily run is done with, or the zero date.
+func Settled(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID) (day civil.Date, err error) {
+	if err := tx.GetContext(ctx, &day, `SELECT max(day) FROM daily_run WHERE seller_id = $1`, seller); err != nil {
+		return civil.Date{}, fmt.Errorf("read the last daily run: %w", err)
+	}
+	return day, nil
+}
