@@ -17,6 +17,8 @@ import (
 type bubble struct {
 	server *testServer
 	*Client
+	// replica returns a further client of the same server.
+	replica func(change ...func(*Config)) *Client
 	// unreachable, while set, makes connecting fail.
 	unreachable bool
 }
@@ -36,16 +38,29 @@ func inBubble(t *testing.T, api http.HandlerFunc, test func(t *testing.T, b *bub
 			}
 			return memory.DialContext(ctx, network, address)
 		}
-		client, err := newClient(testConfig(b.server.URL), transport)
-		if err != nil {
-			t.Fatal(err)
+		b.replica = func(change ...func(*Config)) *Client {
+			config := testConfig(b.server.URL)
+			for _, apply := range change {
+				apply(&config)
+			}
+			client, err := newClient(config, transport.Clone())
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(client.Close)
+			return client
 		}
-		b.Client = client
+		b.Client = b.replica()
 		test(t, b)
-		client.Close()
+		b.Close()
 		_ = server.Close()
 		synctest.Wait()
 	})
+}
+
+// atMost returns a change of Config that bounds the calls per minute.
+func atMost(callsPerMinute int) func(*Config) {
+	return func(c *Config) { c.CallsPerMinute = callsPerMinute }
 }
 
 // hang holds a request until its client goes away.

@@ -4,8 +4,9 @@
 // paging, web pages with status 200, 404 for refused credentials. It knows nothing of mappings, of the
 // database or of the marketplace, and keeps no copies of records.
 //
-// One Client serves one seller. All its calls share a call limit and a circuit breaker (gate.go). Reads are
-// retried (retry.go), harder under psa.Background; writes are sent exactly once.
+// One Client serves one seller. All its calls share a circuit breaker (gate.go) and a pace, which finds the
+// call limit of ConnectWise (pace.go) and gives calls for people their turn first (pacer.go). Reads are retried
+// (retry.go), harder under psa.Background; writes are sent exactly once.
 //
 // Start reading at Client, then reads.go and writes.go; exchange in transport.go is where a call happens,
 // verdict in answer.go where its outcome is decided.

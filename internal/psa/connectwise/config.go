@@ -1,7 +1,6 @@
 package connectwise
 
 import (
-	"cmp"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -10,9 +9,6 @@ import (
 	"time"
 	"unicode"
 )
-
-// defaultCallsPerMinute stays below the roughly 1,000 requests a minute above which ConnectWise answers 429.
-const defaultCallsPerMinute = 900
 
 // Config is what a Client needs to reach one seller's ConnectWise. Printing it never shows the private key.
 type Config struct {
@@ -28,7 +24,8 @@ type Config struct {
 
 	// AllowInsecure permits plain HTTP and addresses in private, loopback and link-local networks.
 	AllowInsecure bool
-	// CallsPerMinute bounds all calls of this client together; 0 means 900.
+	// CallsPerMinute is the most calls of this client together in a minute, and the pace it starts at; 0 means
+	// that only ConnectWise sets a limit. Either way the pace follows its 429 answers: see pace.
 	CallsPerMinute int
 	// RetryPause is the pause before the first retry of a read, the later ones being longer; 0 means 200 ms
 	// where somebody waits and 1 s in the background.
@@ -98,7 +95,6 @@ func (c Config) withDefaults() Config {
 	c.PublicKey = strings.TrimSpace(c.PublicKey)
 	c.PrivateKey = strings.TrimSpace(c.PrivateKey)
 	c.ClientID = strings.TrimSpace(c.ClientID)
-	c.CallsPerMinute = cmp.Or(c.CallsPerMinute, defaultCallsPerMinute)
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/sony/gobreaker/v2"
-	"golang.org/x/time/rate"
 
 	"crosswalk/internal/psa"
 )
@@ -19,15 +18,14 @@ const (
 	openFor = 10 * time.Second
 )
 
-// gate is what every call of one seller passes: the call limit, the pause ConnectWise asked for with a 429,
-// and the circuit breaker. It remembers what came of the calls.
+// gate is what every call of one seller passes: the circuit breaker, and the pacer with the call limit and the
+// pause ConnectWise asked for with a 429. It remembers what came of the calls.
 type gate struct {
 	clock   func() time.Time
-	limiter *rate.Limiter
+	pacer   *pacer
 	breaker *gobreaker.CircuitBreaker[struct{}]
 
 	mu            sync.Mutex
-	pausedUntil   time.Time
 	openUntil     time.Time
 	lastSuccessAt time.Time
 	lastError     string
@@ -36,10 +34,7 @@ type gate struct {
 }
 
 func newGate(callsPerMinute int, clock func() time.Time) *gate {
-	g := &gate{
-		clock:   clock,
-		limiter: rate.NewLimiter(rate.Limit(float64(callsPerMinute)/60), max(1, callsPerMinute/10)),
-	}
+	g := &gate{clock: clock, pacer: newPacer(callsPerMinute, clock)}
 	g.breaker = gobreaker.NewCircuitBreaker[struct{}](gobreaker.Settings{
 		Timeout:       openFor,
 		ReadyToTrip:   func(counts gobreaker.Counts) bool { return counts.ConsecutiveFailures >= failuresToOpen },
@@ -59,7 +54,7 @@ func isUsable(err error) bool {
 // saysNothing reports errors that do not tell whether ConnectWise works. A 429 is dealt with by the pause.
 func saysNothing(err error) bool {
 	var unavailable *psa.UnavailableError
-	return errors.Is(err, errCallerGaveUp) || errors.Is(err, errOwnLimit) ||
+	return errors.Is(err, errCallerGaveUp) || errors.Is(err, errOwnLimit) || errors.Is(err, gobreaker.ErrOpenState) ||
 		errors.As(err, &unavailable) && unavailable.RateLimited
 }
 
@@ -68,10 +63,16 @@ func saysNothing(err error) bool {
 func (g *gate) pass(ctx context.Context, call func(trying bool) error) error {
 	trying := g.isTrying()
 	_, err := g.breaker.Execute(func() (struct{}, error) {
-		if err := g.admit(ctx); err != nil {
+		turn, err := g.pacer.wait(ctx)
+		if err != nil {
 			return struct{}{}, err
 		}
-		err := call(trying)
+		if !trying && g.breaker.State() != gobreaker.StateClosed { // it opened during the wait
+			g.pacer.giveBack(turn)
+			return struct{}{}, gobreaker.ErrOpenState
+		}
+		err = call(trying)
+		g.pacer.done(turn, err)
 		g.record(err)
 		return struct{}{}, err
 	})
@@ -84,29 +85,6 @@ func (g *gate) pass(ctx context.Context, call func(trying bool) error) error {
 // isTrying reports whether the next call finds out if ConnectWise answers again.
 func (g *gate) isTrying() bool { return g.breaker.State() == gobreaker.StateHalfOpen }
 
-// admit waits for the call limit, and refuses while ConnectWise asked for a pause.
-func (g *gate) admit(ctx context.Context) error {
-	if err := g.paused(); err != nil {
-		return err
-	}
-	if err := g.limiter.Wait(ctx); err != nil {
-		if ctx.Err() != nil {
-			return gaveUp(ctx)
-		}
-		return &psa.UnavailableError{Reason: "Too many calls to ConnectWise are waiting", Err: errOwnLimit}
-	}
-	return g.paused() // another call may have been told to slow down meanwhile
-}
-
-func (g *gate) paused() error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.clock().Before(g.pausedUntil) {
-		return &psa.UnavailableError{Reason: "ConnectWise asks to slow down", RateLimited: true, RetryAt: g.pausedUntil}
-	}
-	return nil
-}
-
 func (g *gate) record(err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -118,9 +96,6 @@ func (g *gate) record(err error) {
 	case errors.Is(err, errCallerGaveUp):
 	case errors.As(err, &unavailable):
 		g.lastError, g.refusedKeys = unavailable.Reason, unavailable.Unauthorized
-		if unavailable.RateLimited && unavailable.RetryAt.After(g.pausedUntil) {
-			g.pausedUntil = unavailable.RetryAt
-		}
 	default:
 		g.lastError, g.refusedKeys = "The answer of ConnectWise to a write was lost", false
 	}
@@ -161,8 +136,8 @@ func (g *gate) health() psa.Health {
 	if circuit == psa.CircuitOpen {
 		health.RetryAt = g.openUntil
 	}
-	if g.pausedUntil.After(health.RetryAt) && g.clock().Before(g.pausedUntil) {
-		health.RetryAt = g.pausedUntil
+	if paused := g.pacer.paused(); paused.After(health.RetryAt) {
+		health.RetryAt = paused
 	}
 	return health
 }
