@@ -29,7 +29,7 @@ type gatewayFlags struct {
 	Now            time.Time     `env:"CROSSWALK_NOW" optional:"" help:"Freeze what business rules take for today (RFC 3339); for demonstrations."`
 	PSABudget      time.Duration `name:"psa-budget" env:"CROSSWALK_PSA_BUDGET" default:"2s" help:"How long one operation waits for ConnectWise in all."`
 	PSAFreshness   time.Duration `name:"psa-freshness" env:"CROSSWALK_PSA_FRESHNESS" default:"5s" help:"How long an answer of ConnectWise serves other requests."`
-	PSACalls       int           `name:"psa-calls-per-minute" env:"CROSSWALK_PSA_CALLS_PER_MINUTE" default:"900" help:"Most calls a minute to one seller's ConnectWise."`
+	PSACalls       int           `name:"psa-calls-per-minute" env:"CROSSWALK_PSA_CALLS_PER_MINUTE" default:"0" help:"Most calls a minute to one seller's ConnectWise; 0 finds out how many it takes."`
 	SettleDelay    time.Duration `env:"CROSSWALK_SETTLE_DELAY" default:"60s" help:"How long a write to ConnectWise whose answer was lost is given to turn up before it is sent again."`
 	AllowedOrigins []string      `env:"CROSSWALK_ALLOWED_ORIGINS" help:"Web origins whose pages may call the gateway, such as https://app.example.com; * for all."`
 	HideSchema     bool          `env:"CROSSWALK_HIDE_SCHEMA" help:"Switch introspection and the schema download off."`
