@@ -13,7 +13,7 @@
 //
 // A run takes the mappings as they are when it begins and notes where every line goes (plan.go). It works
 // through the months, oldest first, and within a month through the agreements, several at a time; an agreement
-// is written to by one worker anywhere at a time (agreement.go). What a line becomes is decided by decide
+// is written to by one worker anywhere at a time (agreement.go, postline.go). What a line becomes is decided by decide
 // (decision.go), a pure function. The journal is in journal.go, the search for lost writes in settle.go,
 // creating agreements in create.go and ending the Additions of subscriptions that are gone in cancel.go.
 //

@@ -1,0 +1,229 @@
+package posting
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"crosswalk/internal/jobs"
+	"crosswalk/internal/postgres"
+	"crosswalk/internal/psa"
+)
+
+// maxSteps bounds what is done for one line in a row: an Addition may have to be ended before one is begun, and
+// either may turn out to be gone.
+const maxSteps = 4
+
+// postLine takes a line to its Addition.
+func (p *posting) postLine(ctx context.Context, agreement psa.RecordID, id int64, live listed) error {
+	for range maxSteps {
+		w, err := p.claim(ctx, id, agreement, live, decide)
+		if err != nil || w == nil {
+			return err
+		}
+		again, err := p.execute(ctx, w, live)
+		if err != nil || !again {
+			return err
+		}
+	}
+	return nil
+}
+
+// decider says what becomes of a line.
+type decider func(line, *predecessor, listed) decision
+
+// claim decides about a line and notes the write that follows, in one transaction that only this run's holder can
+// commit. It returns nil where nothing is to be sent: the line is done, or out of reach, or has to wait.
+func (p *posting) claim(ctx context.Context, id int64, agreement psa.RecordID, live listed, decide decider) (*write, error) {
+	var w *write
+	done := false
+	err := p.run.WriteCounted(ctx, func(ctx context.Context, tx *postgres.Tx) (jobs.Counts, error) {
+		w, done = nil, false
+		l, err := p.lock(ctx, tx, id)
+		if err != nil || l == nil {
+			return jobs.Counts{}, err
+		}
+		switch {
+		case l.State == "SYNCED":
+			done = true
+			return jobs.Counts{Unchanged: 1}, p.finishItem(ctx, tx, id)
+		case l.State != "OPEN" && l.State != "FAILED":
+			return jobs.Counts{}, nil // it waits for its own lost write
+		case !l.Valid, l.Excluded, l.Revision != l.PlannedRevision:
+			// Somebody changed something about it since the run began; the next run takes that into account.
+			done = true
+			return jobs.Counts{Skipped: 1}, p.finishItem(ctx, tx, id)
+		}
+		before, err := p.predecessor(ctx, tx, *l)
+		if err != nil {
+			return jobs.Counts{}, err
+		}
+		d := decide(*l, before, live)
+		if d.wait {
+			return jobs.Counts{}, nil
+		}
+		addition, err := p.own(ctx, tx, *l, d)
+		if err != nil {
+			return jobs.Counts{}, err
+		}
+		if d.operation != "" {
+			w, err = p.intend(ctx, tx, l, agreement, addition, d)
+			return jobs.Counts{}, err
+		}
+		done = true
+		if err := p.freeze(ctx, tx, *l); err != nil {
+			return jobs.Counts{}, err
+		}
+		if err := p.copy(ctx, tx, addition, &id, change, d.live); err != nil {
+			return jobs.Counts{}, err
+		}
+		return jobs.Counts{Unchanged: 1}, p.posted(ctx, tx, id, addition, d.apart)
+	})
+	if err == nil && done {
+		p.progress.step(p.run)
+	}
+	return w, err
+}
+
+// lock reads a line, keeps it from changing, and keeps its organization from being excluded until the write is
+// noted: what is excluded before then is not sent.
+func (p *posting) lock(ctx context.Context, tx *postgres.Tx, id int64) (*line, error) {
+	var found []line
+	err := tx.SelectContext(ctx, &found, `
+		SELECT l.id, l.platform_id, l.state, l.revision, l.period, l.organization_id, l.contract_id, l.subscription_id, l.subscription_name,
+			l.description, l.charge_type_text, l.recurring, l.quantity, l.unit_price, l.unit_cost, l.invoice_date, l.invoiced_start,
+			l.charge_start, l.charge_end, l.chosen_end IS NULL AND NOT l.end_is_ruled AS end_is_default,
+			n.valid AND l.listed AS valid, o.excluded_from_sync,
+			i.revision AS planned_revision, i.company_id, coalesce(i.agreement_id, 0) AS agreement_id, i.agreement_origin, i.product_id, i.lasting
+		FROM posting_item i
+		JOIN invoice_line l ON l.seller_id = i.seller_id AND l.id = i.line_id
+		JOIN organization o ON o.seller_id = l.seller_id AND o.id = l.organization_id
+		JOIN invoice n ON n.seller_id = l.seller_id AND n.id = l.invoice_id
+		WHERE i.seller_id = $1 AND i.job_id = $2 AND i.line_id = $3
+		FOR NO KEY UPDATE OF l
+		FOR SHARE OF o`, p.seller, p.run.Job().ID, id)
+	if err != nil {
+		return nil, fmt.Errorf("lock line %d: %w", id, err)
+	}
+	if len(found) == 0 {
+		return nil, nil
+	}
+	return &found[0], nil
+}
+
+// predecessor returns the latest lasting Addition of a line's subscription, or nil.
+func (p *posting) predecessor(ctx context.Context, tx *postgres.Tx, l line) (*predecessor, error) {
+	if !l.Recurring {
+		return nil, nil
+	}
+	var found []predecessor
+	err := tx.SelectContext(ctx, &found, `
+		SELECT *
+		FROM (
+			SELECT a.id, a.generation, a.current, a.agreement_id, a.record_id, a.product_id, a.effective_date, a.cancelled_date,
+				EXISTS (
+					SELECT
+					FROM addition_write w
+					WHERE w.seller_id = a.seller_id AND w.addition_id = a.id AND w.state IN ('SENDING', 'UNCONFIRMED')
+				) AS unsettled,
+				o.id AS owner_id, o.platform_id AS owner_platform_id, o.period AS owner_period,
+				o.invoice_date AS owner_invoice_date, o.invoiced_start AS owner_invoiced_start, o.charge_start AS owner_charge_start
+			FROM addition a
+			JOIN invoice_line o ON o.seller_id = a.seller_id AND o.id = a.line_id
+			WHERE a.seller_id = $1 AND a.subscription_id = $2
+		) AS lasting
+		WHERE record_id IS NOT NULL OR unsettled
+		ORDER BY generation DESC
+		LIMIT 1`, p.seller, l.SubscriptionID)
+	if err != nil {
+		return nil, fmt.Errorf("find the Addition of a subscription: %w", err)
+	}
+	if len(found) == 0 {
+		return nil, nil
+	}
+	return &found[0], nil
+}
+
+// freeze notes where a line went that nothing had to be sent for.
+func (p *posting) freeze(ctx context.Context, tx *postgres.Tx, l line) error {
+	_, err := tx.ExecContext(ctx, `
+		UPDATE invoice_line
+		SET posted_company_id = $3, posted_agreement_id = $4, posted_agreement_origin = $5, posted_product_id = $6
+		WHERE seller_id = $1 AND id = $2`, p.seller, l.ID, l.Company, l.Agreement, l.Origin, l.Product)
+	if err != nil {
+		return fmt.Errorf("freeze line %d: %w", l.ID, err)
+	}
+	return nil
+}
+
+// execute sends a write and notes what came of it. again is true when there is more to decide about its line.
+func (p *posting) execute(ctx context.Context, w *write, live listed) (again bool, err error) {
+	answer, err := p.send(ctx, w)
+	var lost *psa.UnconfirmedError
+	var refused *psa.RefusedError
+	switch {
+	case err == nil:
+		live.put(answer)
+		return w.Operation == end, p.confirm(ctx, w, answer)
+	case errors.As(err, &lost):
+		return p.lookAtOnce(ctx, w, live)
+	case errors.As(err, &refused) && psa.IsNotFound(err) && w.Operation != create:
+		// Somebody removed the Addition; what follows is decided without it.
+		delete(live.byRecord, *w.Record)
+		return true, p.drop(ctx, w)
+	case errors.As(err, &refused):
+		return false, p.refuse(ctx, w, p.explain(ctx, w, err))
+	}
+	return false, errors.Join(err, p.drop(ctx, w))
+}
+
+// explain says what a refusal means, with a look at the agreement.
+func (p *posting) explain(ctx context.Context, w *write, err error) refusal {
+	agreement := p.agreement(w.Agreement)
+	if p.learn(ctx, []psa.RecordID{w.Agreement}) == nil {
+		agreement = p.agreement(w.Agreement)
+	}
+	return refusalOf(err, agreement, w.EffectiveDate, p.today)
+}
+
+// send sends a write, waiting while ConnectWise is certain not to have taken it. Once on its way it is not broken
+// off.
+func (p *posting) send(ctx context.Context, w *write) (answer psa.Addition, err error) {
+	underway := context.WithoutCancel(ctx)
+	err = p.patiently(ctx, func() error {
+		if w.Operation == create {
+			answer, err = p.client.CreateAddition(underway, w.Agreement, w.addition(w.Marker))
+			return err
+		}
+		change, _ := w.change(w.Operation, w.live)
+		answer, err = p.client.UpdateAddition(underway, w.Agreement, *w.Record, change)
+		return err
+	})
+	return answer, err
+}
+
+// lookAtOnce looks for a write whose answer was lost. What is not found is looked for again later.
+func (p *posting) lookAtOnce(ctx context.Context, w *write, live listed) (again bool, err error) {
+	if err := p.lose(ctx, w); err != nil {
+		return false, err
+	}
+	now, err := p.list(ctx, w.Agreement)
+	if err != nil {
+		return false, err
+	}
+	clearAndFill(live, now)
+	found, err := p.look(ctx, w, now)
+	return found && w.Operation == end, err
+}
+
+// clearAndFill makes one listing hold what another does.
+func clearAndFill(l, from listed) {
+	clear(l.byRecord)
+	clear(l.byMarker)
+	for id, a := range from.byRecord {
+		l.byRecord[id] = a
+	}
+	for marker, additions := range from.byMarker {
+		l.byMarker[marker] = additions
+	}
+}
