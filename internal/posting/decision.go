@@ -5,6 +5,7 @@ import (
 
 	"crosswalk/internal/civil"
 	"crosswalk/internal/invoicing/rule"
+	"crosswalk/internal/postgres"
 	"crosswalk/internal/psa"
 )
 
@@ -20,6 +21,7 @@ const (
 
 // line is an invoice line at the moment it is posted, with where it goes.
 type line struct {
+	Seller           postgres.SellerID   `db:"seller_id"`
 	ID               int64               `db:"id"`
 	PlatformID       string              `db:"platform_id"`
 	State            string              `db:"state"`
@@ -191,7 +193,7 @@ func decide(l line, before *predecessor, live listed) decision {
 
 // single gives a line an Addition of its own.
 func single(l line, live listed) decision {
-	d := decision{operation: create, marker: markerOfLine(l.PlatformID), values: l.values(false), apart: l.Recurring}
+	d := decision{operation: create, marker: markerOfLine(l.Seller, l.PlatformID), values: l.values(false), apart: l.Recurring}
 	return d.adopting(live)
 }
 
@@ -199,7 +201,7 @@ func single(l line, live listed) decision {
 func begin(l line, generation int, replaced int64, live listed) decision {
 	for {
 		d := decision{
-			operation: create, generation: generation, marker: markerOfSubscription(text(l.SubscriptionID), generation),
+			operation: create, generation: generation, marker: markerOfSubscription(l.Seller, text(l.SubscriptionID), generation),
 			values: l.values(true), replaced: replaced,
 		}
 		found, exists := live.marked(d.marker)

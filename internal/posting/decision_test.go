@@ -29,7 +29,7 @@ func number(s string) decimal.NullDecimal {
 func mayLine() line {
 	subscription, name := "S", "Plan"
 	return line{
-		ID: 2, PlatformID: "R-2", Period: day("2026-05-01"), SubscriptionID: &subscription, SubscriptionName: &name, ChargeTypeText: "CycleFee",
+		Seller: 1, ID: 2, PlatformID: "R-2", Period: day("2026-05-01"), SubscriptionID: &subscription, SubscriptionName: &name, ChargeTypeText: "CycleFee",
 		Recurring: true, Lasting: true, Quantity: decimal.NewFromInt(5), UnitPrice: decimal.NewFromInt(10),
 		InvoiceDate: day("2026-05-03"), InvoicedStart: day("2026-05-01"), ChargeStart: day("2026-05-01"), EndIsDefault: true,
 		Company: 700, Agreement: 70, Product: 7,
@@ -56,7 +56,7 @@ func (p *predecessor) begunInMay() {
 func aprilAddition() psa.Addition {
 	return psa.Addition{
 		ID: 900, AgreementID: 70, ProductID: 7, Quantity: decimal.NewFromInt(5), UnitPrice: number("10"), EffectiveDate: day("2026-04-01"),
-		InvoiceDescription: "Plan - CycleFee", SerialNumber: markerOfSubscription("S", 1),
+		InvoiceDescription: "Plan - CycleFee", SerialNumber: markerOfSubscription(1, "S", 1),
 	}
 }
 
@@ -86,7 +86,7 @@ func TestDecide(t *testing.T) {
 		{
 			"the first line of a subscription begins a lasting Addition without an end",
 			func(w *world) { w.before, w.live = nil, nil },
-			want{Operation: create, Generation: 1, Marker: markerOfSubscription("S", 1), Start: "2026-05-01"},
+			want{Operation: create, Generation: 1, Marker: markerOfSubscription(1, "S", 1), Start: "2026-05-01"},
 		},
 		{
 			"the line of the next month with the same values has nothing to send",
@@ -116,7 +116,7 @@ func TestDecide(t *testing.T) {
 		{
 			"after the end the next one begins",
 			func(w *world) { w.before.Current = false },
-			want{Operation: create, Generation: 2, Marker: markerOfSubscription("S", 2), Start: "2026-05-01"},
+			want{Operation: create, Generation: 2, Marker: markerOfSubscription(1, "S", 2), Start: "2026-05-01"},
 		},
 		{
 			"an Addition on another agreement is ended there first",
@@ -131,12 +131,12 @@ func TestDecide(t *testing.T) {
 		{
 			"an Addition that somebody removed is followed by another one",
 			func(w *world) { w.live = nil },
-			want{Operation: create, Generation: 2, Marker: markerOfSubscription("S", 2), Replaced: 1, Start: "2026-05-01"},
+			want{Operation: create, Generation: 2, Marker: markerOfSubscription(1, "S", 2), Replaced: 1, Start: "2026-05-01"},
 		},
 		{
 			"an Addition that somebody ended before the charge is followed by another one",
 			func(w *world) { w.live[0].CancelledDate = day("2026-04-30") },
-			want{Operation: create, Generation: 2, Marker: markerOfSubscription("S", 2), Replaced: 1, Start: "2026-05-01"},
+			want{Operation: create, Generation: 2, Marker: markerOfSubscription(1, "S", 2), Replaced: 1, Start: "2026-05-01"},
 		},
 		{
 			"a later charge of the same month ends the earlier one with its own month",
@@ -156,31 +156,31 @@ func TestDecide(t *testing.T) {
 		{
 			"an earlier charge of the same month that ends by itself is left as it is",
 			func(w *world) { w.before.begunInMay(); w.live[0].CancelledDate = day("2026-05-20") },
-			want{Operation: create, Generation: 2, Marker: markerOfSubscription("S", 2), Replaced: 1, Start: "2026-05-01"},
+			want{Operation: create, Generation: 2, Marker: markerOfSubscription(1, "S", 2), Replaced: 1, Start: "2026-05-01"},
 		},
 		{
 			"a line of an older month gets an Addition of its own",
 			func(w *world) {
 				w.before.OwnerInvoicedStart, w.before.OwnerPeriod = day("2026-06-01"), day("2026-06-01")
 			},
-			want{Operation: create, Marker: markerOfLine("R-2"), Apart: true, Start: "2026-05-01", End: "2026-05-31"},
+			want{Operation: create, Marker: markerOfLine(1, "R-2"), Apart: true, Start: "2026-05-01", End: "2026-05-31"},
 		},
 		{
 			"a line that another one of its month has precedence over gets an Addition of its own",
 			func(w *world) { w.line.Lasting = false },
-			want{Operation: create, Marker: markerOfLine("R-2"), Apart: true, Start: "2026-05-01", End: "2026-05-31"},
+			want{Operation: create, Marker: markerOfLine(1, "R-2"), Apart: true, Start: "2026-05-01", End: "2026-05-31"},
 		},
 		{
 			"a recurring line apart ends as a user said",
 			func(w *world) {
 				w.line.Lasting, w.line.EndIsDefault, w.line.ChargeEnd = false, false, day("2026-05-20")
 			},
-			want{Operation: create, Marker: markerOfLine("R-2"), Apart: true, Start: "2026-05-01", End: "2026-05-20"},
+			want{Operation: create, Marker: markerOfLine(1, "R-2"), Apart: true, Start: "2026-05-01", End: "2026-05-20"},
 		},
 		{
 			"a one-time line ends with the month it starts in",
 			func(w *world) { w.line.Recurring, w.line.Lasting, w.line.ChargeEnd = false, false, day("2026-05-31") },
-			want{Operation: create, Marker: markerOfLine("R-2"), Start: "2026-05-01", End: "2026-05-31"},
+			want{Operation: create, Marker: markerOfLine(1, "R-2"), Start: "2026-05-01", End: "2026-05-31"},
 		},
 		{
 			"an Addition of the line that we have no note of is adopted",
@@ -188,10 +188,10 @@ func TestDecide(t *testing.T) {
 				w.line.Recurring, w.line.Lasting, w.line.ChargeEnd = false, false, day("2026-05-31")
 				w.live = []psa.Addition{{
 					ID: 901, ProductID: 7, Quantity: decimal.NewFromInt(5), UnitPrice: number("10.00"), EffectiveDate: day("2026-05-01"), CancelledDate: day("2026-05-31"),
-					InvoiceDescription: "Plan -  CycleFee ", SerialNumber: markerOfLine("R-2"),
+					InvoiceDescription: "Plan -  CycleFee ", SerialNumber: markerOfLine(1, "R-2"),
 				}}
 			},
-			want{Marker: markerOfLine("R-2"), Live: 901, Start: "2026-05-01", End: "2026-05-31"},
+			want{Marker: markerOfLine(1, "R-2"), Live: 901, Start: "2026-05-01", End: "2026-05-31"},
 		},
 		{
 			"a lasting Addition that we have no note of goes on, the ended ones before it being over",
@@ -199,10 +199,10 @@ func TestDecide(t *testing.T) {
 				w.before = nil
 				w.live[0].CancelledDate = day("2026-04-30")
 				second := aprilAddition()
-				second.ID, second.SerialNumber = 902, markerOfSubscription("S", 2)
+				second.ID, second.SerialNumber = 902, markerOfSubscription(1, "S", 2)
 				w.live = append(w.live, second)
 			},
-			want{Generation: 2, Marker: markerOfSubscription("S", 2), Live: 902, Start: "2026-04-01"},
+			want{Generation: 2, Marker: markerOfSubscription(1, "S", 2), Live: 902, Start: "2026-04-01"},
 		},
 		{
 			"of two Additions with one marker the elder counts",
@@ -212,7 +212,7 @@ func TestDecide(t *testing.T) {
 				twin.ID = 950
 				w.live = append([]psa.Addition{twin}, w.live...)
 			},
-			want{Generation: 1, Marker: markerOfSubscription("S", 1), Live: 900, Start: "2026-04-01"},
+			want{Generation: 1, Marker: markerOfSubscription(1, "S", 1), Live: 900, Start: "2026-04-01"},
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -267,11 +267,11 @@ func TestMarker_TellsThingsApartAndFitsASerialNumber(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := rapid.String().Draw(t, "a"), rapid.String().Draw(t, "b")
 		n := rapid.IntRange(1, 100).Draw(t, "n")
-		all := map[string]bool{markerOfLine(a): true, markerOfSubscription(a, n): true, markerOfSubscription(a, n+1): true}
+		all := map[string]bool{markerOfLine(1, a): true, markerOfLine(2, a): true, markerOfSubscription(1, a, n): true, markerOfSubscription(1, a, n+1): true}
 		if a != b {
-			all[markerOfLine(b)] = true
+			all[markerOfLine(1, b)] = true
 		}
-		if want := 3 + map[bool]int{true: 1}[a != b]; len(all) != want {
+		if want := 4 + map[bool]int{true: 1}[a != b]; len(all) != want {
 			t.Fatalf("%d things have %d markers", want, len(all))
 		}
 		for m := range all {

@@ -5,23 +5,27 @@ import (
 	"encoding/base32"
 	"fmt"
 
+	"crosswalk/internal/postgres"
 	"crosswalk/internal/psa"
 )
 
 // A marker is written into the serial number of an Addition. It follows from what the Addition stands for, so
-// that it is found again even by a gateway whose database was lost. Nothing in it needs escaping anywhere.
+// that it is found again even by a gateway whose database was restored from an old copy. Sellers may share a
+// ConnectWise and a Platform without taking each other's Additions for their own. Nothing in it needs escaping anywhere.
 
 // markerOfLine marks the Addition of a single line, known by the Platform's row id.
-func markerOfLine(rowID string) string { return marker("line\x00" + rowID) }
+func markerOfLine(seller postgres.SellerID, rowID string) string {
+	return marker(seller, "line\x00"+rowID)
+}
 
 // markerOfSubscription marks a lasting Addition. A subscription whose Addition was ended gets one of a higher
 // generation.
-func markerOfSubscription(subscriptionID string, generation int) string {
-	return marker(fmt.Sprintf("subscription\x00%s\x00%d", subscriptionID, generation))
+func markerOfSubscription(seller postgres.SellerID, subscriptionID string, generation int) string {
+	return marker(seller, fmt.Sprintf("subscription\x00%s\x00%d", subscriptionID, generation))
 }
 
-func marker(of string) string {
-	sum := sha256.Sum256([]byte(of))
+func marker(seller postgres.SellerID, of string) string {
+	sum := sha256.Sum256([]byte(seller.String() + "\x00" + of))
 	return "XW" + base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:15])
 }
 
