@@ -1,9 +1,11 @@
 package gateway_test
 
 import (
+	"context"
 	"testing"
 
 	"crosswalk/internal/gateway/gatewaytest"
+	"crosswalk/internal/postgres"
 	"crosswalk/internal/simulator/fault"
 )
 
@@ -160,4 +162,37 @@ func contains(codes []string, code string) bool {
 		}
 	}
 	return false
+}
+
+func TestPosting_AfterARestoreFromAnOldBackupNothingIsPostedTwice(t *testing.T) {
+	t.Parallel()
+	d := startDesk(t, gatewaytest.Options{})
+	billTo(d.World, "1", april(3), ofSubscription(cycle("R-1"), "S", "CycleFee", april(1), 5))
+	billTo(d.World, "1", date(3), ofSubscription(cycle("R-2"), "S", "CycleFee", date(1), 5), once("R-3"))
+	d.load(t, bothMonths...)
+	agreements := len(d.ConnectWise.Agreements())
+	wantPosted(t, d.Seller, nil, "SUCCEEDED", counts{Created: 2, Unchanged: 1})
+	additions := len(d.ConnectWise.AllAdditions())
+
+	err := d.DB.Seller(d.ID).Write(t.Context(), func(ctx context.Context, tx *postgres.Tx) error {
+		_, err := tx.ExecContext(ctx, `
+			UPDATE invoice_line SET state = 'OPEN', addition_id = NULL, synced_at = NULL, posted_company_id = NULL, posted_agreement_id = NULL;
+			DELETE FROM addition_write;
+			DELETE FROM addition;
+			DELETE FROM created_agreement`)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantPosted(t, d.Seller, nil, "SUCCEEDED", counts{Unchanged: 3})
+	if n := len(d.ConnectWise.Agreements()); n != agreements+1 {
+		t.Errorf("there are %d agreements more than at first, want the one created then", n-agreements)
+	}
+	if n := len(d.ConnectWise.AllAdditions()); n != additions {
+		t.Errorf("there are %d Additions, want the %d from before", n, additions)
+	}
+	if got := statuses(postedLines(t, d.Seller, may)); got["SYNCED"] != 2 {
+		t.Errorf("the lines are %v, want both SYNCED", got)
+	}
 }
