@@ -1,7 +1,6 @@
 package gateway_test
 
 import (
-	"slices"
 	"testing"
 	"time"
 
@@ -95,12 +94,6 @@ func settling() gatewaytest.Options {
 	return gatewaytest.Options{Gateway: func(c *gateway.Config) { c.SettleDelay = 300 * time.Millisecond }}
 }
 
-// postingDesk is a desk with Alpha ready and the contract of Alpha mapped to Cloud once its lines are loaded.
-func postingDesk(t *testing.T, options gatewaytest.Options) desk {
-	t.Helper()
-	return startDesk(t, options)
-}
-
 // load loads lines and makes everything of Alpha ready.
 func (d desk) load(t *testing.T, periods ...string) {
 	t.Helper()
@@ -162,10 +155,4 @@ func statuses(lines map[string]postedLine) map[string]int {
 		by[l.SyncStatus]++
 	}
 	return by
-}
-
-func sortedCodes(job gatewaytest.Job) []string {
-	codes := job.Codes()
-	slices.Sort(codes)
-	return codes
 }

@@ -10,7 +10,7 @@ import (
 
 func TestPosting_ALineBecomesAnAddition(t *testing.T) {
 	t.Parallel()
-	d := postingDesk(t, gatewaytest.Options{})
+	d := startDesk(t, gatewaytest.Options{})
 	row := cycle("R-1")
 	row.ResellerPrice = decimal.NewNullDecimal(decimal.RequireFromString("8.123456"))
 	billTo(d.World, "1", date(3), row, once("R-2"))
