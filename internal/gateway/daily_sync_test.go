@@ -11,7 +11,7 @@ import (
 
 func TestTheDailySyncPostsWhatIsReadyOnceHoweverManyReplicasThereAre(t *testing.T) {
 	t.Parallel()
-	d := postingDesk(t, gatewaytest.Options{})
+	d := startDesk(t, gatewaytest.Options{})
 	billTo(d.World, "1", date(3), cycle("R-1"))
 	d.load(t)
 	d.toCloud(t)
