@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -37,8 +36,19 @@ type Config struct {
 	// Logger gets a line for every request and for every error that is kept
 	// from the caller. Nil means slog.Default.
 	Logger *slog.Logger
-	// Limits bound what one operation may cost.
+	// Limits bound what callers and operations may cost.
 	Limits Limits
+	// Cost reckons what an operation will cost once its variables are known, in
+	// whatever unit Limits.Cost is. Nil means that nobody asks.
+	Cost func(operation *graphql.OperationContext) int
+	// Observer is told which limits are reached; nil for nobody.
+	Observer Observer
+	// SlowOperation is how long a query or mutation takes that is logged as
+	// slow; 0 means 2 s.
+	SlowOperation time.Duration
+	// PersistedOnly is a directory of GraphQL documents. If it is not empty,
+	// only those are executed; see README.
+	PersistedOnly string
 	// HideSchema switches introspection, suggestions and the download of the
 	// SDL off.
 	HideSchema bool
@@ -63,37 +73,6 @@ func (c Config) check() error {
 		return errors.New("httpapi: the schema still offers @defer; build it from WithoutDefer(schema)")
 	}
 	return nil
-}
-
-// Limits bound what one request may cost. A zero value means the default; to
-// lift a limit, set a very large number.
-type Limits struct {
-	// BodyBytes bounds the body of a request and a WebSocket message: 4 MiB.
-	BodyBytes int64
-	// Tokens bounds the length of a document in lexical tokens: 15,000.
-	Tokens int
-	// Depth bounds how deep fields may be nested, introspection aside: 15.
-	Depth int
-	// Aliases bounds how many fields may be renamed: 100.
-	Aliases int
-	// ExecutionTime bounds a query or mutation, not a subscription: 30 s.
-	ExecutionTime time.Duration
-	// CachedDocuments is how many parsed documents are remembered: 1,000.
-	CachedDocuments int
-	// StreamTrust is how long a stream goes on before its token is checked again: 5 s.
-	StreamTrust time.Duration
-}
-
-func (l Limits) withDefaults() Limits {
-	return Limits{
-		BodyBytes:       cmp.Or(l.BodyBytes, 4<<20),
-		Tokens:          cmp.Or(l.Tokens, 15_000),
-		Depth:           cmp.Or(l.Depth, 15),
-		Aliases:         cmp.Or(l.Aliases, 100),
-		ExecutionTime:   cmp.Or(l.ExecutionTime, 30*time.Second),
-		CachedDocuments: cmp.Or(l.CachedDocuments, 1000),
-		StreamTrust:     cmp.Or(l.StreamTrust, 5*time.Second),
-	}
 }
 
 const deferDirective = "defer"

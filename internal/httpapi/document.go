@@ -20,6 +20,8 @@ type documentLimits struct {
 	hideSchema bool
 	schema     *ast.Schema
 	present    *presenter
+	// cost reckons what an operation costs; nil if nobody asks.
+	cost func(*graphql.OperationContext) int
 }
 
 var (
@@ -55,7 +57,7 @@ func (d documentLimits) MutateOperationParameters(ctx context.Context, request *
 	}
 	for name, count := range repeats {
 		if count > maxRepeats {
-			return d.present.present(ctx, refuse(codeLimitExceeded,
+			return d.present.present(ctx, reached(LimitRepeats,
 				"The document selects %q more often than the %d times that are allowed.", shorten(name, maxQuoted), maxRepeats))
 		}
 	}
@@ -86,22 +88,66 @@ func (d documentLimits) MutateOperationContext(ctx context.Context, operation *g
 
 // check returns why an operation is refused, or nil.
 func (d documentLimits) check(operation *graphql.OperationContext) error {
-	measure := measurer{fragments: operation.Doc.Fragments, known: map[string]size{}}
-	total := measure.selections(operation.Operation.SelectionSet)
-	switch {
-	case total.introspects && d.hideSchema:
-		return refuse(codeValidationFailed, "Introspection is switched off on this server.")
-	case total.depth > d.limits.Depth:
-		return refuse(codeDepthExceeded, "The operation is nested %d levels deep; at most %d are allowed.",
-			total.depth, d.limits.Depth)
-	case total.aliases > d.limits.Aliases:
-		return refuse(codeLimitExceeded, "The operation renames more fields than the %d that are allowed.", d.limits.Aliases)
+	if err := d.checkSize(operation.Doc, operation.Operation); err != nil {
+		return err
 	}
 	check := variableCheck{schema: d.schema, nameValues: !d.hideSchema}
 	if err := check.operation(operation.Operation, operation.Variables); err != nil {
 		return err
 	}
+	return d.checkCost(operation)
+}
+
+// checkSize returns what is too large about an operation of a document,
+// whatever its variables are, or nil.
+func (d documentLimits) checkSize(document *ast.QueryDocument, operation *ast.OperationDefinition) error {
+	measure := measurer{fragments: document.Fragments, known: map[string]size{}}
+	total := measure.selections(operation.SelectionSet)
+	switch {
+	case total.introspects && d.hideSchema:
+		return refuse(codeValidationFailed, "Introspection is switched off on this server.")
+	case total.depth > d.limits.Depth:
+		refused := reached(LimitDepth, "The operation is nested %d levels deep; at most %d are allowed.", total.depth, d.limits.Depth)
+		refused.code = codeDepthExceeded
+		return refused
+	case total.aliases > d.limits.Aliases:
+		return reached(LimitAliases, "The operation renames more fields than the %d that are allowed.", d.limits.Aliases)
+	}
+	if count := countDirectives(document); count > d.limits.Directives {
+		return reached(LimitDirectives, "The document holds %d directives; at most %d are allowed.", count, d.limits.Directives)
+	}
 	return nil
+}
+
+// countDirectives counts them where they are written, however often that is
+// used.
+func countDirectives(document *ast.QueryDocument) int {
+	count := 0
+	for _, operation := range document.Operations {
+		count += len(operation.Directives) + directivesIn(operation.SelectionSet)
+		for _, variable := range operation.VariableDefinitions {
+			count += len(variable.Directives)
+		}
+	}
+	for _, fragment := range document.Fragments {
+		count += len(fragment.Directives) + directivesIn(fragment.SelectionSet)
+	}
+	return count
+}
+
+func directivesIn(set ast.SelectionSet) int {
+	count := 0
+	for _, selection := range set {
+		switch selection := selection.(type) {
+		case *ast.Field:
+			count += len(selection.Directives) + directivesIn(selection.SelectionSet)
+		case *ast.InlineFragment:
+			count += len(selection.Directives) + directivesIn(selection.SelectionSet)
+		case *ast.FragmentSpread:
+			count += len(selection.Directives)
+		}
+	}
+	return count
 }
 
 // size is what a selection amounts to, fragments included.

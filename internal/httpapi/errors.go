@@ -28,6 +28,8 @@ const (
 	codeRateLimited      = "RATE_LIMITED"
 	codeTimeout          = "TIMEOUT"
 	codeInternal         = "INTERNAL"
+	codePersistedUnknown = "PERSISTED_QUERY_NOT_FOUND"
+	codePersistedOnly    = "PERSISTED_QUERY_ONLY"
 )
 
 // Coded is an error that may be shown to the caller. It is looked for with
@@ -47,10 +49,22 @@ type refusal struct {
 	message string
 	// status is the HTTP status where it is not the one of the code.
 	status int
+	// limit is what the request went beyond, if that is why.
+	limit Limit
+	// extensions go beside the code.
+	extensions map[string]any
 }
 
 func refuse(code, format string, args ...any) *refusal {
 	return &refusal{code: code, message: fmt.Sprintf(format, args...)}
+}
+
+// reached refuses what goes beyond a limit.
+func reached(limit Limit, format string, args ...any) *refusal {
+	return &refusal{
+		code: codeLimitExceeded, message: fmt.Sprintf(format, args...),
+		limit: limit, extensions: map[string]any{"limit": limit},
+	}
 }
 
 func (r *refusal) withStatus(status int) *refusal {
@@ -60,7 +74,7 @@ func (r *refusal) withStatus(status int) *refusal {
 
 func (r *refusal) Error() string              { return r.message }
 func (r *refusal) Code() string               { return r.code }
-func (r *refusal) Extensions() map[string]any { return nil }
+func (r *refusal) Extensions() map[string]any { return r.extensions }
 
 // panicked is a panic on its way to the log.
 type panicked struct {
@@ -77,7 +91,8 @@ var errTooSlow = errors.New("the operation took too long")
 // presenter turns errors into what callers see. It is the only place that
 // decides what they may know.
 type presenter struct {
-	log *slog.Logger
+	log      *slog.Logger
+	observer Observer
 }
 
 // recovered is what gqlgen calls with a resolver's panic.
@@ -108,6 +123,9 @@ func (p *presenter) translate(ctx context.Context, err error) *gqlerror.Error {
 	}
 	switch {
 	case errors.As(err, &coded):
+		if refused, ok := coded.(*refusal); ok && refused.limit != "" {
+			p.observer.LimitReached(refused.limit)
+		}
 		return at(positioned, coded.Code(), coded.Error(), coded.Extensions())
 	case positioned.Extensions["code"] != nil:
 		return p.translateDocumentError(ctx, positioned)
@@ -139,10 +157,11 @@ func (p *presenter) translateDocumentError(ctx context.Context, err *gqlerror.Er
 	message := err.Message
 	switch {
 	case code == codeParseFailed && strings.HasPrefix(message, parserTokenLimit):
-		code = codeLimitExceeded
-		message = "The document is too long: " + message + "."
+		return p.translate(ctx, reached(LimitTokens, "The document is too long: %s.", message))
 	case code == codeParseFailed && strings.HasPrefix(message, parserDepthLimit):
-		code = codeDepthExceeded
+		refused := reached(LimitDepth, "%s", message)
+		refused.code = codeDepthExceeded
+		return p.translate(ctx, refused)
 	case code == codeValidationFailed && len(err.Path) > 1 && err.Path[0] == ast.PathName("variable"):
 		code = codeBadUserInput
 		message = fmt.Sprintf("Variable %q: %s", "$"+err.Path[1:].String(), message)

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -36,7 +37,11 @@ func (e executionLimit) InterceptOperation(ctx context.Context, next graphql.Ope
 		}
 		answered = true
 		defer cancel()
-		return e.answer(ctx, execute)
+		response := e.answer(ctx, execute)
+		if errors.Is(context.Cause(ctx), errTooSlow) {
+			e.present.observer.LimitReached(LimitExecutionTime)
+		}
+		return response
 	}
 }
 

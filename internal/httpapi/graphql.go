@@ -1,9 +1,11 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/executor"
@@ -25,16 +27,22 @@ type graphQL struct {
 	compress  *compress.Writer
 }
 
-func newExecutor(config Config, limits Limits, present *presenter) *executor.Executor {
+func newExecutor(config Config, limits Limits, present *presenter, persisted persistedDocuments) *executor.Executor {
 	executor := executor.New(config.Schema)
 	executor.SetErrorPresenter(present.present)
 	executor.SetRecoverFunc(present.recovered)
 	executor.SetParserTokenLimit(limits.Tokens)
 	executor.SetDisableSuggestion(config.HideSchema)
 	executor.SetQueryCache(documentCache{lru.New[*ast.QueryDocument](limits.CachedDocuments)})
+	executor.Use(slowLog{threshold: cmp.Or(config.SlowOperation, 2*time.Second), log: config.Logger})
+	executor.Use(fairUse{limits: limits, present: present, usage: newUsage()})
+	executor.Use(persisted)
 	executor.Use(executionLimit{limit: limits.ExecutionTime, present: present})
 	executor.Use(errorLimit{})
-	executor.Use(documentLimits{limits: limits, hideSchema: config.HideSchema, schema: config.Schema.Schema(), present: present})
+	executor.Use(reportsCost{})
+	executor.Use(documentLimits{
+		limits: limits, hideSchema: config.HideSchema, schema: config.Schema.Schema(), present: present, cost: config.Cost,
+	})
 	for _, extension := range config.Extensions {
 		executor.Use(extension)
 	}

@@ -42,8 +42,14 @@ func New(config Config) (*Handler, error) {
 	if config.Logger == nil {
 		config.Logger = slog.Default()
 	}
+	if config.Observer == nil {
+		config.Observer = unobserved{}
+	}
 	handler := &Handler{streams: &streams{}, ready: config.Ready}
-	graphQL := newGraphQL(config, handler.streams)
+	graphQL, err := newGraphQL(config, handler.streams)
+	if err != nil {
+		return nil, err
+	}
 	mux := http.NewServeMux()
 	cross := newOrigins(config.AllowedOrigins).crossOrigin
 	mux.Handle(graphQLPath, cross(graphQL.authenticated(graphQL)))
@@ -59,11 +65,15 @@ func New(config Config) (*Handler, error) {
 	return handler, nil
 }
 
-func newGraphQL(config Config, streams *streams) *graphQL {
+func newGraphQL(config Config, streams *streams) (*graphQL, error) {
 	limits := config.Limits.withDefaults()
-	present := &presenter{log: config.Logger}
+	present := &presenter{log: config.Logger, observer: config.Observer}
+	persisted, err := newPersistedDocuments(config, limits, present)
+	if err != nil {
+		return nil, err
+	}
 	result := &graphQL{
-		executor: newExecutor(config, limits, present),
+		executor: newExecutor(config, limits, present, persisted),
 		present:  present,
 		gate:     gate{authenticator: config.Authenticator, patience: limits.ExecutionTime, trust: limits.StreamTrust},
 		limits:   limits,
@@ -71,7 +81,7 @@ func newGraphQL(config Config, streams *streams) *graphQL {
 		compress: &compress.Writer{},
 	}
 	result.websocket = result.newWebSocket()
-	return result
+	return result, nil
 }
 
 // handleFront serves the explorer, or tells that there is none: reporting

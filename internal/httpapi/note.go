@@ -96,11 +96,26 @@ func (n *note) attributes() []slog.Attr {
 	if n.kind != "" {
 		attributes = append(attributes, slog.String("operation", n.operation), slog.String("operation_type", n.kind))
 	}
-	if n.who != nil {
-		attributes = append(attributes, slog.String("seller", n.who.Seller.String()), slog.String("subject", n.who.Subject))
-	}
+	attributes = append(attributes, n.callerLocked()...)
 	if len(n.codes) > 0 {
 		attributes = append(attributes, slog.Any("errors", n.codes))
 	}
 	return attributes
+}
+
+// caller is who asks, for the log.
+func (n *note) caller() []slog.Attr {
+	if n == nil {
+		return nil
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.callerLocked()
+}
+
+func (n *note) callerLocked() []slog.Attr {
+	if n.who == nil {
+		return nil
+	}
+	return []slog.Attr{slog.String("seller", n.who.Seller.String()), slog.String("subject", n.who.Subject)}
 }

@@ -59,7 +59,7 @@ func readBody(w http.ResponseWriter, r *http.Request, maxBytes int64) (members, 
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		return nil, refuse(codeLimitExceeded, "The request body is larger than the %d bytes that are allowed.", maxBytes).
+		return nil, reached(LimitBody, "The request body is larger than the %d bytes that are allowed.", maxBytes).
 			withStatus(http.StatusRequestEntityTooLarge)
 	case err != nil:
 		return nil, badRequest("The request body did not arrive completely.")
@@ -80,7 +80,9 @@ func parseMembers(body []byte) (members, error) {
 		return nil, badRequest(fmt.Sprintf("The request body is not valid JSON: something is wrong at byte %d of %d.",
 			syntax.Offset, len(body)))
 	case bytes.HasPrefix(bytes.TrimSpace(body), []byte("[")):
-		return nil, badRequest("Send one operation per request, as a JSON object; lists of operations are not served.")
+		batch := reached(LimitBatch, "Send one operation per request, as a JSON object; lists of operations are not served.")
+		batch.code = codeBadUserInput
+		return nil, batch.withStatus(http.StatusBadRequest)
 	case err != nil || fields == nil:
 		return nil, badRequest(`The request body must be a JSON object, such as {"query": "…"}.`)
 	}
@@ -122,7 +124,7 @@ func (m members) params() (*graphql.RawParams, error) {
 	if err := cmp.Or(queryErr, nameErr, variablesErr, extensionsErr); err != nil {
 		return nil, err
 	}
-	if strings.TrimSpace(query) == "" {
+	if strings.TrimSpace(query) == "" && extensions[persistedExtension] == nil {
 		return nil, badRequest("The request says nothing to execute: query is missing or empty.")
 	}
 	return &graphql.RawParams{Query: query, OperationName: name, Variables: variables, Extensions: extensions}, nil

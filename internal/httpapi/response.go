@@ -78,6 +78,9 @@ func (g *graphQL) write(w http.ResponseWriter, r *http.Request, format mediaType
 	}
 	body := g.present.encode(r.Context(), response)
 	header := w.Header()
+	if len(response.Errors) > 0 && response.Errors[0].Extensions[retryAfter] != nil {
+		header.Set("Retry-After", fmt.Sprint(response.Errors[0].Extensions[retryAfter]))
+	}
 	header.Set("Content-Type", format.contentType())
 	header.Set("Cache-Control", "no-store")
 	header.Add("Vary", "Accept")

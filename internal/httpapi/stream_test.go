@@ -165,7 +165,7 @@ func TestOperationsOverWebSocket(t *testing.T) {
 		socket.hears(`error [{"message":"Cannot query field \"nonsense\" on type \"Query\".","locations":[{"line":1,"column":3}],"extensions":{"code":"GRAPHQL_VALIDATION_FAILED","requestId":`)
 		socket.hears("complete")
 		socket.subscribe("2", "{ organizations { "+strings.Repeat("parent { ", 20)+"id"+strings.Repeat(" }", 22))
-		socket.hears(`next {"errors":[{"message":"The operation is nested 22 levels deep; at most 15 are allowed.","extensions":{"code":"DEPTH_LIMIT_EXCEEDED","requestId":`)
+		socket.hears(`next {"errors":[{"message":"The operation is nested 22 levels deep; at most 15 are allowed.","extensions":{"code":"DEPTH_LIMIT_EXCEEDED","limit":"depth","requestId":`)
 		socket.hears("complete")
 		socket.subscribe("3", "subscription { refuse }")
 		socket.hears(`next {"errors":[{"message":"The organization has moved on; read it again."`)
