@@ -230,8 +230,8 @@ func (p *posting) finish(ctx context.Context) error {
 		}
 		return counts, p.run.LogTx(ctx, tx, append(entries, activity.Entry{
 			Level: activity.Info, Code: activity.LineSyncCompleted, Title: "Invoice lines were posted",
-			Details: fmt.Sprintf("%d Additions created, %d changed, %d as they were, %d ended; %d lines skipped, %d failed.",
-				so.Created, so.Updated, so.Unchanged, so.Cancelled, so.Skipped+left, so.Failed),
+			Details: fmt.Sprintf("%s created, %d changed, %d as they were, %d ended; %s skipped, %d failed.",
+				count(so.Created, "Addition", "Additions"), so.Updated, so.Unchanged, so.Cancelled, count(so.Skipped+left, "line", "lines"), so.Failed),
 		})...)
 	})
 }
