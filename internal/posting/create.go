@@ -23,6 +23,9 @@ type agreementless struct {
 	Currency     string       `db:"currency"`
 	// Start is the first day any of its lines is charged.
 	Start civil.Date `db:"charge_start"`
+	// Sent is the name that an agreement was sent with whose creation was not answered. The organization may be called
+	// otherwise since.
+	Sent string `db:"name"`
 }
 
 // maxAgreementName is how many UTF-16 units the name of an agreement may have.
@@ -31,6 +34,9 @@ const maxAgreementName = 100
 // name names an agreement after its organization and contract. The contract's number is never cut: by it the
 // agreement is found again.
 func (a agreementless) name() string {
+	if a.Sent != "" {
+		return a.Sent
+	}
 	suffix := " " + strings.Join(strings.Fields(a.Number), " ")
 	room := maxAgreementName - len(utf16.Encode([]rune(suffix)))
 	organization := []rune(strings.Join(strings.Fields(a.Organization), " "))
@@ -39,6 +45,9 @@ func (a agreementless) name() string {
 	}
 	return strings.TrimSpace(strings.TrimSpace(string(organization)) + suffix)
 }
+
+// lock names the lock that whoever creates the agreement holds.
+func (a agreementless) lock() string { return fmt.Sprintf("contract/%d", a.Contract) }
 
 // createAgreements creates an agreement for every contract of a month's items that has none.
 func (p *posting) createAgreements(ctx context.Context, month civil.YearMonth) error {
@@ -63,11 +72,10 @@ func (p *posting) createAgreements(ctx context.Context, month civil.YearMonth) e
 
 // createAgreement finds or creates the agreement of a contract and sends its items there.
 func (p *posting) createAgreement(ctx context.Context, a agreementless) error {
-	lock := fmt.Sprintf("contract/%d", a.Contract)
-	if err := p.locks.Lock(ctx, lock); err != nil {
+	if err := p.locks.Lock(ctx, a.lock()); err != nil {
 		return err
 	}
-	defer func() { _ = p.locks.Unlock(lock) }()
+	defer func() { _ = p.locks.Unlock(a.lock()) }()
 
 	company, existing, err := p.lookUp(ctx, a)
 	if err != nil {
@@ -274,34 +282,25 @@ type lostAgreement struct {
 }
 
 // settleAgreements looks for agreements whose creation was not answered. Searches lag behind writes, so all
-// agreements are listed, once for all that are looked for.
+// agreements are listed, once for all that are looked for, and while nobody else creates them.
 func (p *posting) settleAgreements(ctx context.Context) error {
-	var lost []lostAgreement
-	err := p.db.Read(ctx, func(ctx context.Context, tx *postgres.Tx) error {
-		return tx.SelectContext(ctx, &lost, `
-			SELECT c.contract_id, c.company_id, t.platform_id, o.name AS organization_name, t.currency, $3::date AS charge_start,
-				c.looked_at IS NOT NULL AS looked_before
-			FROM created_agreement c
-			JOIN contract t ON t.seller_id = c.seller_id AND t.id = c.contract_id
-			JOIN organization o ON o.seller_id = t.seller_id AND o.id = t.organization_id
-			WHERE c.seller_id = $1
-				AND c.state = 'UNCONFIRMED'
-				AND (c.looked_at IS NULL OR c.looked_at + $2 * interval '1 millisecond' <= now())`,
-			p.seller, p.delay().Milliseconds(), p.today)
-	})
-	if err != nil {
-		return fmt.Errorf("read lost agreements: %w", err)
+	lost, err := p.lostAgreements(ctx)
+	if err != nil || len(lost) == 0 {
+		return err
 	}
-	if len(lost) == 0 {
-		return nil
+	for _, a := range lost {
+		if err := p.locks.Lock(ctx, a.lock()); err != nil {
+			return err
+		}
+		defer func() { _ = p.locks.Unlock(a.lock()) }()
 	}
-	found := make(map[int64]psa.Agreement)
+	found := make(map[lostAgreement]psa.Agreement)
 	err = p.patiently(ctx, func() error {
 		clear(found)
 		return p.client.Agreements(ctx, func(page []psa.Agreement) error {
 			for _, a := range lost {
-				if agreement, ok := a.among(page, p.today); ok && found[a.Contract].ID == 0 {
-					found[a.Contract] = agreement
+				if agreement, ok := a.among(page, p.today); ok && found[a].ID == 0 {
+					found[a] = agreement
 				}
 			}
 			return nil
@@ -311,11 +310,31 @@ func (p *posting) settleAgreements(ctx context.Context) error {
 		return err
 	}
 	for _, a := range lost {
-		if err := p.settleAgreement(ctx, a, found[a.Contract]); err != nil {
+		if err := p.settleAgreement(ctx, a, found[a]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// lostAgreements returns those that can be looked for now, at most one for each contract.
+func (p *posting) lostAgreements(ctx context.Context) (lost []lostAgreement, err error) {
+	err = p.db.Read(ctx, func(ctx context.Context, tx *postgres.Tx) error {
+		return tx.SelectContext(ctx, &lost, `
+			SELECT DISTINCT ON (c.contract_id) c.contract_id, c.company_id, t.platform_id, o.name AS organization_name, t.currency,
+				$3::date AS charge_start, c.name, c.looked_at IS NOT NULL AS looked_before
+			FROM created_agreement c
+			JOIN contract t ON t.seller_id = c.seller_id AND t.id = c.contract_id
+			JOIN organization o ON o.seller_id = t.seller_id AND o.id = t.organization_id
+			WHERE c.seller_id = $1
+				AND c.state = 'UNCONFIRMED'
+				AND (c.looked_at IS NULL OR c.looked_at + $2 * interval '1 millisecond' <= now())
+			ORDER BY c.contract_id, c.company_id`, p.seller, p.delay().Milliseconds(), p.today)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read lost agreements: %w", err)
+	}
+	return lost, nil
 }
 
 func (p *posting) settleAgreement(ctx context.Context, a lostAgreement, found psa.Agreement) error {
