@@ -11,7 +11,6 @@ import (
 
 	"crosswalk/internal/civil"
 	"crosswalk/internal/gateway"
-	"crosswalk/internal/httpapi"
 	"crosswalk/internal/httpapi/explorer"
 )
 
@@ -32,14 +31,20 @@ type gatewayFlags struct {
 	PSACalls       int           `name:"psa-calls-per-minute" env:"CROSSWALK_PSA_CALLS_PER_MINUTE" default:"0" help:"Most calls a minute to one seller's ConnectWise; 0 finds out how many it takes."`
 	SettleDelay    time.Duration `env:"CROSSWALK_SETTLE_DELAY" default:"60s" help:"How long a write to ConnectWise whose answer was lost is given to turn up before it is sent again."`
 	AllowedOrigins []string      `env:"CROSSWALK_ALLOWED_ORIGINS" help:"Web origins whose pages may call the gateway, such as https://app.example.com; * for all."`
-	HideSchema     bool          `env:"CROSSWALK_HIDE_SCHEMA" help:"Switch introspection and the schema download off."`
-	NoExplorer     bool          `env:"CROSSWALK_NO_EXPLORER" help:"Do not serve the GraphQL explorer at /."`
+	HideSchema     *bool         `env:"CROSSWALK_HIDE_SCHEMA" help:"Switch introspection and the schema download off; done with --persisted-only, unless --hide-schema=false."`
+	NoExplorer     *bool         `env:"CROSSWALK_NO_EXPLORER" help:"Do not serve the GraphQL explorer at /; done with --persisted-only, unless --no-explorer=false."`
+	PersistedOnly  string        `env:"CROSSWALK_PERSISTED_ONLY" placeholder:"DIR" help:"Execute only the documents in this directory's .graphql files."`
+	SlowOperation  time.Duration `env:"CROSSWALK_SLOW_OPERATION" default:"2s" help:"Log queries and mutations that take this long or longer."`
 
-	MaxBody      int64         `env:"CROSSWALK_MAX_BODY" default:"4194304" help:"Largest request body, in bytes."`
-	MaxTokens    int           `env:"CROSSWALK_MAX_TOKENS" default:"15000" help:"Longest document, in tokens."`
-	MaxDepth     int           `env:"CROSSWALK_MAX_DEPTH" default:"15" help:"Deepest nesting of fields."`
-	MaxAliases   int           `env:"CROSSWALK_MAX_ALIASES" default:"100" help:"Most aliases in a document."`
-	MaxExecution time.Duration `env:"CROSSWALK_MAX_EXECUTION" default:"30s" help:"Longest execution of a query or mutation."`
+	limitFlags
+}
+
+// or returns what a flag says, or what holds where it was not given.
+func or(flag *bool, otherwise bool) bool {
+	if flag == nil {
+		return otherwise
+	}
+	return *flag
 }
 
 // config returns the gateway's configuration without database and keys.
@@ -51,16 +56,16 @@ func (f gatewayFlags) config(log *slog.Logger, tokens ...explorer.Token) (gatewa
 		PSAFreshness:      f.PSAFreshness,
 		PSACallsPerMinute: f.PSACalls,
 		AllowedOrigins:    f.AllowedOrigins,
-		HideSchema:        f.HideSchema,
-		Limits: httpapi.Limits{
-			BodyBytes: f.MaxBody, Tokens: f.MaxTokens, Depth: f.MaxDepth, Aliases: f.MaxAliases, ExecutionTime: f.MaxExecution,
-		},
-		Log: log,
+		HideSchema:        or(f.HideSchema, f.PersistedOnly != ""),
+		PersistedOnly:     f.PersistedOnly,
+		SlowOperation:     f.SlowOperation,
+		Limits:            f.limits(),
+		Log:               log,
 	}
 	if !f.Now.IsZero() {
 		config.Clock = civil.Frozen(f.Now)
 	}
-	if !f.NoExplorer {
+	if !or(f.NoExplorer, f.PersistedOnly != "") {
 		examples, err := explorer.Examples()
 		if err != nil {
 			return config, err

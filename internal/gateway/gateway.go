@@ -14,6 +14,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"crosswalk/graph"
+	"crosswalk/graph/cost"
 	"crosswalk/internal/account"
 	"crosswalk/internal/account/seal"
 	"crosswalk/internal/activity"
@@ -59,6 +60,12 @@ type Config struct {
 	Limits         httpapi.Limits
 	AllowedOrigins []string
 	HideSchema     bool
+	// PersistedOnly is a directory of the only documents to execute; empty allows all.
+	PersistedOnly string
+	// SlowOperation is how long an operation takes that is logged as slow; 0 means 2 s.
+	SlowOperation time.Duration
+	// Observer is told which limits are reached; nil for nobody.
+	Observer httpapi.Observer
 	// Explorer is served at /; nil switches it off.
 	Explorer *explorer.Config
 	// Log takes what concerns operators; nil means slog.Default.
@@ -126,6 +133,10 @@ func New(config Config) (*Gateway, error) {
 		Ready:          ready(config.DB),
 		Logger:         config.Log,
 		Limits:         config.Limits,
+		Cost:           cost.Of,
+		Observer:       config.Observer,
+		SlowOperation:  config.SlowOperation,
+		PersistedOnly:  config.PersistedOnly,
 		HideSchema:     config.HideSchema,
 		AllowedOrigins: config.AllowedOrigins,
 		Explorer:       config.Explorer,

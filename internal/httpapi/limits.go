@@ -18,7 +18,7 @@ type Limits struct {
 	Aliases int
 	// Directives bounds how many directives a document may hold: 50.
 	Directives int
-	// Cost bounds what Config.Cost says of an operation: 500,000.
+	// Cost bounds what Config.Cost says of an operation: 250,000.
 	Cost int
 	// ExecutionTime bounds a query or mutation, not a subscription: 30 s.
 	ExecutionTime time.Duration
@@ -49,7 +49,7 @@ func (l Limits) withDefaults() Limits {
 		Depth:                cmp.Or(l.Depth, 15),
 		Aliases:              cmp.Or(l.Aliases, 100),
 		Directives:           cmp.Or(l.Directives, 50),
-		Cost:                 cmp.Or(l.Cost, 500_000),
+		Cost:                 cmp.Or(l.Cost, 250_000),
 		ExecutionTime:        cmp.Or(l.ExecutionTime, 30*time.Second),
 		ConcurrentOperations: cmp.Or(l.ConcurrentOperations, unlimited),
 		OperationsPerMinute:  cmp.Or(l.OperationsPerMinute, unlimited),
