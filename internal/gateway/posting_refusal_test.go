@@ -2,7 +2,10 @@ package gateway_test
 
 import (
 	"context"
+	"fmt"
+	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	"crosswalk/internal/civil"
@@ -10,7 +13,6 @@ import (
 	"crosswalk/internal/platform"
 	"crosswalk/internal/postgres"
 	simconnectwise "crosswalk/internal/simulator/connectwise"
-	"crosswalk/internal/simulator/fault"
 )
 
 func TestPosting_ARefusedLineSaysWhatToDoAndPostsWhenThatIsDone(t *testing.T) {
@@ -172,22 +174,61 @@ func exclude(t *testing.T, s *gatewaytest.Seller, id string, excluded bool) {
 	}
 }
 
-// slowly makes every write of Additions take a while.
-func (d desk) slowly(t *testing.T) {
-	t.Helper()
-	if err := d.ConnectWise.Faults().Set(fault.Fault{Kind: fault.Slow, Method: "POST", Path: "/additions", DelayMilliseconds: 700}); err != nil {
-		t.Fatal(err)
-	}
+// barrier stands before ConnectWise and holds writes of Additions up while it is down.
+type barrier struct {
+	mu sync.Mutex
+	up chan struct{}
+}
+
+func newBarrier() *barrier {
+	b := &barrier{up: make(chan struct{})}
+	close(b.up)
+	return b
+}
+
+func (b *barrier) options() gatewaytest.Options {
+	return gatewaytest.Options{BeforeConnectWise: func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/additions") {
+				b.mu.Lock()
+				up := b.up
+				b.mu.Unlock()
+				select {
+				case <-up:
+				case <-r.Context().Done():
+				}
+			}
+			next.ServeHTTP(w, r)
+		})
+	}}
+}
+
+func (b *barrier) lower() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.up = make(chan struct{})
+}
+
+func (b *barrier) raise() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	close(b.up)
 }
 
 func TestPosting_WhatIsBeingSentIsFrozenAndWhatIsNotCanBeStopped(t *testing.T) {
 	t.Parallel()
-	d := startDesk(t, gatewaytest.Options{})
+	barrier := newBarrier()
+	d := startDesk(t, barrier.options())
+	const others = 80
 	billTo(d.World, "1", date(3), cycle("R-1"))
-	billTo(d.World, "1", date(4), once("R-2"))
+	var rows []platform.InvoiceRow
+	for i := range others {
+		rows = append(rows, once(fmt.Sprintf("R-2-%d", i)))
+	}
+	billTo(d.World, "1", date(4), rows...)
 	d.load(t)
 	d.toCloud(t)
-	d.slowly(t)
+	barrier.lower()
 	payload := startPosting(t, d.Seller, nil)
 	gatewaytest.Eventually(t, "the first line is being sent", func() bool { return postedLines(t, d.Seller, may)["R-1"].SyncStatus == "SYNCING" })
 
@@ -206,45 +247,48 @@ func TestPosting_WhatIsBeingSentIsFrozenAndWhatIsNotCanBeStopped(t *testing.T) {
 		t.Errorf("asking for something else answers %+v, want JOB_RUNNING", other)
 	}
 	d.Must(t, operator, `mutation ($id: ID!) { cancelJob(id: $id) { job { state } userErrors { code } } }`, variables{"id": payload.Job.ID}, nil)
+	barrier.raise()
 	if job := d.WaitForJob(t, payload.Job.ID); job.State != "CANCELLED" {
 		t.Fatalf("the run ended as %s, want CANCELLED", job.State)
 	}
 	lines := postedLines(t, d.Seller, may)
-	if lines["R-1"].SyncStatus != "SYNCED" || lines["R-2"].SyncStatus != "READY" {
-		t.Fatalf("afterwards the lines are %v, want what was sent SYNCED and the other READY", statuses(lines))
+	left := statuses(lines)["READY"]
+	if lines["R-1"].SyncStatus != "SYNCED" || left == 0 || left+statuses(lines)["SYNCED"] != 1+others {
+		t.Fatalf("afterwards the lines are %v, want what was sent SYNCED and the others READY", statuses(lines))
 	}
-	d.ConnectWise.Faults().Clear()
-	wantPosted(t, d.Seller, nil, "SUCCEEDED", counts{Created: 1})
+	wantPosted(t, d.Seller, nil, "SUCCEEDED", counts{Created: left})
 	if r := editLine(t, d.Seller, id, variables{"chargeEndDate": "2026-05-20"}); len(r.UserErrors) != 1 || r.UserErrors[0].Code != "ALREADY_SYNCED" {
 		t.Errorf("an edit of a posted line answers %+v, want ALREADY_SYNCED", r.UserErrors)
 	}
 	theAddition(t, d.World, d.cloud, "Office for R-1 - CycleFee")
-	theAddition(t, d.World, d.spare, "Disk for R-2 - OneTimeFee")
+	if n := len(d.ConnectWise.Additions(d.spare)); n != left {
+		t.Errorf("%d lines went where the contract was mapped to before the second run, want %d", n, left)
+	}
 }
 
 func TestPosting_WhatChangesDuringARunIsLeftToTheNext(t *testing.T) {
 	t.Parallel()
-	d := startDesk(t, gatewaytest.Options{})
+	barrier := newBarrier()
+	d := startDesk(t, barrier.options())
 	billTo(d.World, "1", date(3), cycle("R-1"))
 	billTo(d.World, "1", date(4), once("R-2"), once("R-3"))
 	d.load(t)
 	d.toCloud(t)
-	d.slowly(t)
+	barrier.lower()
 	payload := startPosting(t, d.Seller, nil)
 	gatewaytest.Eventually(t, "the first line is being sent", func() bool { return postedLines(t, d.Seller, may)["R-1"].SyncStatus == "SYNCING" })
 	edit(t, d.Seller, lineOf(t, d.Seller, "R-3").ID, variables{"chargeEndDate": "2026-05-20"})
 	exclude(t, d.Seller, organizationNamed(t, d.Seller, "Alpha").ID, true)
-	d.ConnectWise.Faults().Clear()
+	barrier.raise()
 	job := d.WaitForJob(t, payload.Job.ID)
-	if job.State != "SUCCEEDED" || job.Skipped < 1 {
-		t.Errorf("the run ended as %s with %+v, want lines skipped", job.State, countsOf(job))
+	if job.State != "SUCCEEDED" || countsOf(job) != (counts{Created: 1, Skipped: 2}) {
+		t.Errorf("the run ended as %s with %+v, want one line posted and two skipped", job.State, countsOf(job))
 	}
-	excluded := len(additionsNamed(d.World, d.cloud, "Disk for R-3 - OneTimeFee"))
-	if excluded != 0 {
-		t.Errorf("a line was sent that was edited, and whose organization was excluded, before its turn came")
+	if n := len(d.ConnectWise.Additions(d.cloud)); n != 1 {
+		t.Errorf("%d lines were sent, want the one whose turn came before its organization was excluded", n)
 	}
 	exclude(t, d.Seller, organizationNamed(t, d.Seller, "Alpha").ID, false)
-	post(t, d.Seller, nil)
+	wantPosted(t, d.Seller, nil, "SUCCEEDED", counts{Created: 2})
 	if a := theAddition(t, d.World, d.cloud, "Disk for R-3 - OneTimeFee"); a.CancelledDate != date(20) {
 		t.Errorf("the edited line became %+v, want an end on 20 May", a)
 	}
