@@ -17,8 +17,8 @@ import (
 const (
 	// usualPage is how many rows a page has that nothing is said about.
 	usualPage = 20
-	// largestPage is how many rows a page may have; who asks for more is refused
-	// when the field is resolved.
+	// largestPage is how many rows a page may have, and how many items may be
+	// sent; what goes beyond is refused when the field is resolved.
 	largestPage = 1000
 	// usualList is how long a list is taken to be that is not a page, such as
 	// what keeps a line from being posted.
@@ -142,7 +142,7 @@ func (r reckoning) lists(field *ast.Field) lists {
 		for _, argument := range field.Arguments {
 			longest = max(longest, r.longest(argument.Value))
 		}
-		return lists{rows: longest}
+		return lists{rows: min(longest, largestPage)}
 	}
 	for _, name := range []string{"first", "last"} {
 		argument := field.Arguments.ForName(name)
