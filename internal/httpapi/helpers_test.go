@@ -19,10 +19,11 @@ import (
 	"crosswalk/internal/httpapi/internal/testschema"
 )
 
-// goodToken is let in; brokenToken makes the authenticator fail and slowToken
+// goodToken and otherToken are let in; brokenToken makes the authenticator fail and slowToken
 // makes it wait for as long as it may.
 const (
 	goodToken   = "good-token"
+	otherToken  = "other-token"
 	brokenToken = "broken-token"
 	slowToken   = "slow-token"
 )
@@ -33,7 +34,9 @@ type tokens struct{}
 func (tokens) Authenticate(ctx context.Context, token string) (account.Identity, error) {
 	switch token {
 	case goodToken:
-		return account.Identity{Seller: 7, Subject: "ada@example.com"}, nil
+		return account.Identity{Seller: 7, Subject: "ada@example.com", TokenID: 1}, nil
+	case otherToken:
+		return account.Identity{Seller: 7, Subject: "bob@example.com", TokenID: 2}, nil
 	case slowToken:
 		<-ctx.Done()
 		return account.Identity{}, ctx.Err()
