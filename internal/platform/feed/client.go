@@ -34,6 +34,7 @@ type Client struct {
 
 	clock          func() time.Time
 	log            *slog.Logger
+	observe        func(context.Context, Call)
 	pageSize       int
 	maxTries       uint
 	attemptTimeout time.Duration
@@ -62,6 +63,7 @@ func NewClient(config Config) (*Client, error) {
 		redact:         hide.Replace,
 		clock:          config.Clock,
 		log:            config.Log,
+		observe:        config.Observe,
 		pageSize:       config.PageSize,
 		maxTries:       config.MaxTries,
 		attemptTimeout: config.AttemptTimeout,

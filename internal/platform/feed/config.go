@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -28,6 +29,9 @@ type Config struct {
 	Clock func() time.Time
 	// Log hears of every try that is repeated; nil means silence.
 	Log *slog.Logger
+	// Observe, if set, is told of every HTTP request made, with the context it was made in. It must be safe for
+	// concurrent use.
+	Observe func(context.Context, Call)
 	// PageSize is how many rows are asked for at once, 1 to 1000; 0 means 1000.
 	PageSize int
 	// MaxTries is how often one page is asked for before the read fails; 0 means 6.
@@ -41,6 +45,18 @@ type Config struct {
 	Backoff func() backoff.BackOff
 }
 
+// Call is one HTTP request that was made, told to Config.Observe.
+type Call struct {
+	// Operation says what the request was for, in a few words that do not vary: "read organizations".
+	Operation string
+	// Status is the HTTP status; 0 when no answer came.
+	Status int
+	// Duration is how long it took until the page was read.
+	Duration time.Duration
+	// Err is nil when the answer was usable.
+	Err error
+}
+
 // withDefaults fills in what the zero values stand for.
 func (c Config) withDefaults() Config {
 	if c.Clock == nil {
@@ -48,6 +64,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Observe == nil {
+		c.Observe = func(context.Context, Call) {}
 	}
 	if c.PageSize == 0 {
 		c.PageSize = 1000

@@ -306,3 +306,28 @@ func TestInvoiceRows_TellsTheLogWhatIsAskedForAgain(t *testing.T) {
 		}
 	}
 }
+
+func TestObserveIsToldOfEveryRequest(t *testing.T) {
+	t.Parallel()
+	server := newStandIn(t, rows(3)...)
+	server.spoil = func(w http.ResponseWriter, _ *http.Request, _, visit int) bool {
+		if visit == 1 {
+			w.WriteHeader(http.StatusBadGateway)
+		}
+		return visit == 1
+	}
+	var calls []string
+	client := server.client(t, func(c *Config) {
+		c.Observe = func(_ context.Context, call Call) {
+			calls = append(calls, fmt.Sprintf("%s %d %t", call.Operation, call.Status, call.Err == nil))
+		}
+	})
+	err := client.InvoiceRows(t.Context(), may2026(), func(platform.Page, []platform.InvoiceRow) error { return nil })
+	if err != nil {
+		t.Fatalf("InvoiceRows: %v", err)
+	}
+	want := "read invoice rows 502 false; read invoice rows 200 true"
+	if got := strings.Join(calls, "; "); got != want {
+		t.Errorf("observed %s, want %s", got, want)
+	}
+}

@@ -29,7 +29,7 @@ type Client struct {
 	origin  string
 	clock   func() time.Time
 	log     *slog.Logger
-	observe func(Call)
+	observe func(context.Context, Call)
 	reads   *http.Client
 	writes  *http.Client
 	gate    *gate

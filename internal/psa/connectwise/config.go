@@ -1,6 +1,7 @@
 package connectwise
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -37,8 +38,9 @@ type Config struct {
 	Clock func() time.Time
 	// Log receives failed calls; nil discards them.
 	Log *slog.Logger
-	// Observe, if set, is told of every HTTP request made. It must be safe for concurrent use.
-	Observe func(Call)
+	// Observe, if set, is told of every HTTP request made, with the context it was made in. It must be safe for
+	// concurrent use.
+	Observe func(context.Context, Call)
 }
 
 // Call is one HTTP request that was made, told to Config.Observe.
@@ -102,7 +104,7 @@ func (c Config) withDefaults() Config {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	if c.Observe == nil {
-		c.Observe = func(Call) {}
+		c.Observe = func(context.Context, Call) {}
 	}
 	return c
 }

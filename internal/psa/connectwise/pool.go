@@ -64,6 +64,18 @@ func (p *Pool) Health(seller postgres.SellerID) psa.Health {
 	return psa.Health{Circuit: psa.CircuitClosed}
 }
 
+// Circuits counts the clients by the state of their circuit breakers. A seller whose ConnectWise nobody has asked
+// for is not counted.
+func (p *Pool) Circuits() map[psa.Circuit]int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	counts := make(map[psa.Circuit]int)
+	for _, client := range p.clients {
+		counts[client.Health().Circuit]++
+	}
+	return counts
+}
+
 // Close ends every client's idle connections.
 func (p *Pool) Close() {
 	p.mu.Lock()

@@ -3,6 +3,7 @@ package connectwise
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -233,7 +234,7 @@ func TestObserve_IsToldOfEveryRequest(t *testing.T) {
 	var mu sync.Mutex
 	var calls []string
 	client := server.client(t, func(c *Config) {
-		c.Observe = func(call Call) {
+		c.Observe = func(_ context.Context, call Call) {
 			mu.Lock()
 			defer mu.Unlock()
 			calls = append(calls, fmt.Sprintf("%s %d %t", call.Operation, call.Status, call.Err == nil))
