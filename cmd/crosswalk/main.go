@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"crosswalk/internal/account/oidc"
 )
 
 type commandLine struct {
@@ -63,6 +65,7 @@ func run(ctx context.Context, arguments []string, stdout io.Writer) error {
 		kong.Name("crosswalk"),
 		kong.Description("GraphQL gateway between a cloud marketplace and ConnectWise PSA."),
 		kong.UsageOnError(),
+		kong.Vars{"sellerClaim": oidc.DefaultSellerClaim, "roleClaim": oidc.DefaultRoleClaim},
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.BindTo(stdout, (*io.Writer)(nil)),
 	)

@@ -19,6 +19,7 @@ type serveCommand struct {
 	databaseFlags
 	keyFlags
 	insecureFlags
+	issuerFlags
 	gatewayFlags
 }
 
@@ -91,6 +92,9 @@ func (c *serveCommand) Run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	config.DB, config.KeyRing, config.AllowInsecureUpstreams = db, ring, c.AllowInsecureUpstreams
+	if config.OIDC, err = c.issuer(); err != nil {
+		return err
+	}
 	return serve(ctx, config, func(g *gateway.Gateway) {
 		fmt.Fprintf(os.Stderr, "crosswalk serves http://%s/graphql\n", g.Address())
 	})

@@ -55,6 +55,28 @@ func (e *ConflictError) Error() string { return e.Message }
 // Is makes errors.Is(err, ErrConflict) hold.
 func (e *ConflictError) Is(target error) bool { return target == ErrConflict }
 
+// UnauthenticatedError is an ErrUnauthenticated whose reason may be told.
+type UnauthenticatedError struct {
+	// Reason is a sentence; it repeats nothing of the token.
+	Reason string
+}
+
+func (e *UnauthenticatedError) Error() string { return e.Reason }
+
+// Is makes errors.Is(err, ErrUnauthenticated) hold.
+func (e *UnauthenticatedError) Is(target error) bool { return target == ErrUnauthenticated }
+
+// UndecidedError means that it cannot be told at the moment whether a token is valid.
+type UndecidedError struct {
+	// Reason is a sentence for the caller.
+	Reason string
+	// Err is what is the matter, for operators.
+	Err error
+}
+
+func (e *UndecidedError) Error() string { return e.Reason + " (" + e.Err.Error() + ")" }
+func (e *UndecidedError) Unwrap() error { return e.Err }
+
 // maxName and maxCredential bound texts, in characters: names are read by people, credentials are sent in headers.
 const (
 	maxName       = 200

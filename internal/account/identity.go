@@ -12,7 +12,8 @@ type Identity struct {
 	// Subject names the person or program in histories and logs.
 	Subject string
 	Role    Role
-	// TokenID is the issued token that was shown.
+	// TokenID is the issued token that was shown. Where it was not issued here, it is a number below zero that
+	// stands for the holder.
 	TokenID int64
 }
 

@@ -16,6 +16,7 @@ import (
 	"crosswalk/graph"
 	"crosswalk/graph/cost"
 	"crosswalk/internal/account"
+	"crosswalk/internal/account/oidc"
 	"crosswalk/internal/account/seal"
 	"crosswalk/internal/activity"
 	"crosswalk/internal/civil"
@@ -40,8 +41,11 @@ type Config struct {
 	KeyRing *seal.KeyRing
 	// Listen is the address to serve on, such as 127.0.0.1:8080; port 0 chooses a free one.
 	Listen string
-	// AllowInsecureUpstreams accepts ConnectWise and Platform addresses in plain HTTP or in private networks.
+	// AllowInsecureUpstreams accepts addresses of ConnectWise, the Platform and the OpenID Connect issuer in plain
+	// HTTP or in private networks.
 	AllowInsecureUpstreams bool
+	// OIDC is whose tokens are accepted beside issued ones; nil means nobody's. AllowInsecure and Log are set by New.
+	OIDC *oidc.Config
 	// Clock is what business rules take for today.
 	Clock civil.Clock
 	// PSABudget is how long one operation waits for ConnectWise in all; 0 means 2 s.
@@ -98,6 +102,10 @@ func New(config Config) (*Gateway, error) {
 		config.PSABudget = 2 * time.Second
 	}
 	accounts := account.NewService(config.DB, config.KeyRing, time.Now, account.Options{AllowInsecureUpstreams: config.AllowInsecureUpstreams})
+	authenticator, err := config.authenticator(accounts)
+	if err != nil {
+		return nil, err
+	}
 	upstream := upstreams{config: config, accounts: accounts}
 	clients := connectwise.NewPool(upstream.connectWise)
 	directory := psa.NewDirectory(clients, psa.DirectoryOptions{Freshness: config.PSAFreshness})
@@ -129,7 +137,7 @@ func New(config Config) (*Gateway, error) {
 	handler, err := httpapi.New(httpapi.Config{
 		Schema:         resolver.Schema(httpapi.WithoutDefer),
 		SDL:            graph.SDL(),
-		Authenticator:  accounts,
+		Authenticator:  authenticator,
 		Ready:          ready(config.DB),
 		Logger:         config.Log,
 		Limits:         config.Limits,
@@ -153,6 +161,16 @@ func New(config Config) (*Gateway, error) {
 			schedule.New(config.DB, accounts, enqueueDailySync, schedule.Options{Log: config.Log}), server,
 		},
 	}, nil
+}
+
+// authenticator tells who holds a token.
+func (c Config) authenticator(accounts *account.Service) (httpapi.Authenticator, error) {
+	if c.OIDC == nil {
+		return accounts, nil
+	}
+	config := *c.OIDC
+	config.AllowInsecure, config.Log = c.AllowInsecureUpstreams, c.Log
+	return oidc.NewAuthenticator(config, accounts)
 }
 
 // enqueueDailySync asks for a run over all lines that can be posted.

@@ -30,11 +30,17 @@ func (g gate) admit(ctx context.Context, token string) (context.Context, error) 
 	limited, cancel := context.WithTimeoutCause(ctx, g.patience, errTooSlow)
 	defer cancel()
 	identity, err := g.authenticator.Authenticate(limited, token)
+	var explained *account.UnauthenticatedError
+	var undecided *account.UndecidedError
 	switch {
+	case errors.As(err, &explained):
+		return nil, refuse(codeUnauthenticated, "%s", explained.Reason)
 	case errors.Is(err, account.ErrUnauthenticated):
 		return nil, refuse(codeUnauthenticated, badToken)
 	case err != nil && errors.Is(context.Cause(limited), errTooSlow):
 		return nil, refuse(codeTimeout, "Checking the token took too long. Try again in a moment.")
+	case errors.As(err, &undecided):
+		return nil, refuse(codeInternal, "%s", undecided.Reason).withStatus(http.StatusServiceUnavailable)
 	case err != nil:
 		return nil, err
 	}

@@ -18,6 +18,8 @@ import (
 type Authenticator interface {
 	// Authenticate returns account.ErrUnauthenticated, possibly wrapped, for a
 	// token that is not valid; any other error means that it could not tell.
+	// What an *account.UnauthenticatedError and an *account.UndecidedError give
+	// as the reason is shown to the caller.
 	Authenticate(ctx context.Context, token string) (account.Identity, error)
 }
 
