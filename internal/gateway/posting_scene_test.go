@@ -146,10 +146,13 @@ func (g *gate) before(next http.Handler) http.Handler {
 	})
 }
 
-// close makes requests wait, by their method and the end of their path.
+// close makes requests wait, by their method and the end of their path, and lets those go that wait already.
 func (g *gate) close(method, path string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.shut != nil {
+		close(g.shut)
+	}
 	g.method, g.path, g.shut = method, path, make(chan struct{})
 }
 
