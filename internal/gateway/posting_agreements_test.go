@@ -245,7 +245,7 @@ func TestPosting_NoAgreementIsCreatedForAnOrganizationExcludedMeanwhile(t *testi
 	d, gate := startGated(t, gatewaytest.Options{})
 	billTo(d.World, "1", date(3), once("a"))
 	d.load(t)
-	gate.close("GET", "/company/companies")
+	gate.close("GET", agreementsPath)
 	payload := startPosting(t, d.Seller, nil)
 	gate.await(t)
 	exclude(t, d.Seller, organizationNamed(t, d.Seller, "Alpha").ID, true)
