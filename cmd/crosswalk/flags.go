@@ -41,5 +41,5 @@ func (f keyFlags) ring() (*seal.KeyRing, error) {
 
 // insecureFlags loosen the rules for addresses that crosswalk calls.
 type insecureFlags struct {
-	AllowInsecureUpstreams bool `name:"allow-insecure-upstreams" env:"CROSSWALK_ALLOW_INSECURE_UPSTREAMS" help:"Let ConnectWise and Platform addresses be plain HTTP or in a private network."`
+	AllowInsecureUpstreams bool `name:"allow-insecure-upstreams" env:"CROSSWALK_ALLOW_INSECURE_UPSTREAMS" help:"Let ConnectWise, Platform and issuer addresses be plain HTTP or in a private network."`
 }
