@@ -93,7 +93,7 @@ func (f *farm) post(ctx context.Context, run *jobs.Run) error {
 		})
 	}}
 	poster := &Poster{
-		Clients: oneClient{client}, SettleDelay: 4 * lag,
+		Clients: oneClient{client}, SettleDelay: 5 * time.Millisecond,
 		Today: func(context.Context, postgres.SellerID) (civil.Date, error) {
 			return civil.Date{Year: 2026, Month: 5, Day: 18}, nil
 		},

@@ -7,7 +7,6 @@ import (
 	"runtime"
 	"slices"
 	"sync"
-	"time"
 
 	"crosswalk/internal/civil"
 	"crosswalk/internal/psa"
@@ -29,15 +28,13 @@ const (
 	diesAfter  fate = "dies after"
 )
 
-// lag is how long lists do not show what is new.
-const lag = 5 * time.Millisecond
-
 // tinyPSA keeps agreements and their Additions. It is safe for concurrent use.
 type tinyPSA struct {
 	mu         sync.Mutex
 	agreements []psa.Agreement
 	additions  []psa.Addition
-	born       map[string]time.Time
+	// unlisted are new records: the first list that each belongs on lags, and does not show it.
+	unlisted map[string]bool
 	// writeFates and readFates befall the next calls, one each.
 	writeFates, readFates []fate
 	writing               map[psa.RecordID]int
@@ -47,7 +44,7 @@ type tinyPSA struct {
 }
 
 func newTinyPSA(agreements ...psa.Agreement) *tinyPSA {
-	return &tinyPSA{agreements: agreements, born: make(map[string]time.Time), writing: make(map[psa.RecordID]int)}
+	return &tinyPSA{agreements: agreements, unlisted: make(map[string]bool), writing: make(map[psa.RecordID]int)}
 }
 
 // foretell sets what happens to the next calls.
@@ -66,8 +63,12 @@ func next(fates *[]fate) fate {
 	return first
 }
 
-// isShown reports whether lists show a record yet.
-func (s *tinyPSA) isShown(record string) bool { return time.Since(s.born[record]) >= lag }
+// isShown reports whether a list shows a record.
+func (s *tinyPSA) isShown(record string) bool {
+	lags := s.unlisted[record]
+	delete(s.unlisted, record)
+	return !lags
+}
 
 // tinyClient is the connection of one process to a tinyPSA. The methods that posting does not use are missing.
 type tinyClient struct {
@@ -224,7 +225,7 @@ func (c *tinyClient) CreateAgreement(_ context.Context, a psa.NewAgreement) (cre
 			BillStartDate: a.BillStartDate, Currency: a.Currency,
 		}
 		s.agreements = append(s.agreements, created)
-		s.born[fmt.Sprint("agreement ", created.ID)] = time.Now()
+		s.unlisted[fmt.Sprint("agreement ", created.ID)] = true
 		return nil
 	})
 	return created, err
@@ -241,7 +242,7 @@ func (c *tinyClient) CreateAddition(_ context.Context, agreement psa.RecordID, a
 			EffectiveDate: a.EffectiveDate, CancelledDate: a.CancelledDate, BillCustomer: a.BillCustomer,
 		}
 		s.additions = append(s.additions, created)
-		s.born[fmt.Sprint("addition ", created.ID)] = time.Now()
+		s.unlisted[fmt.Sprint("addition ", created.ID)] = true
 		return nil
 	})
 	return created, err
