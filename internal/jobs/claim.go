@@ -42,15 +42,16 @@ const claimStatement = `
 // ctx, so that no run is claimed without our knowing; a run claimed meanwhile is handed over like any other.
 func (r *Runner) claim(ctx context.Context) (*Run, error) {
 	begun := time.Now()
-	var claimed []Job
+	var claimed, givenUp []Job
 	claiming, cancel := context.WithTimeout(context.WithoutCancel(ctx), claimPatience)
 	defer cancel()
 	err := r.db.System().Write(claiming, func(ctx context.Context, tx *postgres.Tx) error {
-		if err := r.giveUpOrphans(ctx, tx); err != nil {
+		var err error
+		if givenUp, err = r.giveUpOrphans(ctx, tx); err != nil {
 			return err
 		}
 		claimed = nil
-		err := tx.SelectContext(ctx, &claimed, claimStatement,
+		err = tx.SelectContext(ctx, &claimed, claimStatement,
 			r.kinds(), r.options.Worker, r.options.Lease.Milliseconds(), r.options.MaxAttempts)
 		if err != nil || len(claimed) == 0 {
 			return err
@@ -59,6 +60,9 @@ func (r *Runner) claim(ctx context.Context) (*Run, error) {
 	})
 	if err != nil {
 		return nil, fmt.Errorf("claim a job: %w", err)
+	}
+	for _, job := range givenUp {
+		r.options.finished(job)
 	}
 	if len(claimed) == 0 {
 		return nil, nil
@@ -106,21 +110,21 @@ const giveUpStatement = `
 	WHERE job.seller_id = orphan.seller_id AND job.id = orphan.id
 	RETURNING ` + Columns
 
-// giveUpOrphans ends the runs of dead workers that are not to be begun again: those that somebody cancelled,
+// giveUpOrphans ends, and returns, the runs of dead workers that are not to be begun again: those that somebody cancelled,
 // and those whose last attempts all came to nothing.
-func (r *Runner) giveUpOrphans(ctx context.Context, tx *postgres.Tx) error {
+func (r *Runner) giveUpOrphans(ctx context.Context, tx *postgres.Tx) ([]Job, error) {
 	var orphans []Job
 	err := tx.SelectContext(ctx, &orphans, giveUpStatement, r.options.MaxAttempts, exhausted)
 	if err != nil {
-		return fmt.Errorf("give up orphaned jobs: %w", err)
+		return nil, fmt.Errorf("give up orphaned jobs: %w", err)
 	}
 	for _, job := range orphans {
 		r.options.Log.WarnContext(ctx, "job given up after its worker died", jobAttributes(job)...)
 		if err := announceFinished(ctx, tx, job, activity.JobFailed); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return orphans, nil
 }
 
 // exhausted is what a run that keeps losing its worker fails with.

@@ -122,19 +122,27 @@ func (r *Run) finish(end ending) {
 	defer cancel()
 	r.report(ctx, end)
 	if end.state == "" {
+		r.attempt.Ended("", end.err)
 		return
 	}
 	wait := backoff.NewExponentialBackOff()
 	wait.InitialInterval, wait.MaxInterval = 50*time.Millisecond, time.Second
-	_, err := backoff.Retry(ctx, func() (struct{}, error) {
-		err := r.storeEnd(ctx, end)
+	stored, err := backoff.Retry(ctx, func() (Job, error) {
+		stored, err := r.storeEnd(ctx, end)
 		if errors.Is(err, ErrLeaseLost) {
 			err = backoff.Permanent(err)
 		}
-		return struct{}{}, err
+		return stored, err
 	}, backoff.WithBackOff(wait))
 	if err != nil {
 		r.log.ErrorContext(ctx, "how a job ended could not be stored; it may be run again", "end", end.state, "error", err)
+	}
+	if err != nil {
+		stored = Job{}
+	}
+	r.attempt.Ended(stored.State, errors.Join(end.err, err))
+	if stored.State.Finished() {
+		r.options.finished(stored)
 	}
 }
 
@@ -152,9 +160,9 @@ func (r *Run) report(ctx context.Context, end ending) {
 	}
 }
 
-// storeEnd moves the run to the state it ends in, with the last of its progress. A run that was cancelled while
+// storeEnd moves the run to the state it ends in, with the last of its progress, and returns what is stored then. A run that was cancelled while
 // it was being handed over is cancelled. A worker that lives to hand it over was not killed by it.
-func (r *Run) storeEnd(ctx context.Context, end ending) error {
+func (r *Run) storeEnd(ctx context.Context, end ending) (job Job, err error) {
 	var (
 		message *string
 		code    activity.Code
@@ -163,9 +171,9 @@ func (r *Run) storeEnd(ctx context.Context, end ending) error {
 		text, failureCode := describe(end.err)
 		message, code = &text, failureCode
 	}
-	return r.send(ctx, func(ctx context.Context, tx *postgres.Tx, shown progress) error {
+	err = r.send(ctx, func(ctx context.Context, tx *postgres.Tx, shown progress) error {
 		shown.step = nil
-		var job Job
+		job = Job{}
 		err := tx.GetContext(ctx, &job, `
 			UPDATE job
 			SET state = CASE
@@ -186,6 +194,7 @@ func (r *Run) storeEnd(ctx context.Context, end ending) error {
 		}
 		return announceFinished(ctx, tx, job, code)
 	})
+	return job, err
 }
 
 // announceFinished logs how the run ended, if that needs saying, and announces that it has. code is for a run

@@ -33,6 +33,7 @@ type Run struct {
 	seller  *postgres.SellerDB
 	options Options
 	log     *slog.Logger
+	attempt Attempt
 	// ctx is the handler's, kept here because what ends it comes from several sides.
 	ctx  context.Context
 	stop context.CancelCauseFunc
@@ -60,12 +61,14 @@ type progress struct {
 
 // newRun returns the run of a job claimed no earlier than begun.
 func (r *Runner) newRun(ctx context.Context, job Job, begun time.Time) *Run {
-	ctx, stop := context.WithCancelCause(context.WithoutCancel(ctx))
+	ctx, attempt := r.options.Observer.Claimed(context.WithoutCancel(ctx), job)
+	ctx, stop := context.WithCancelCause(ctx)
 	return &Run{
 		job:     job,
 		seller:  r.db.Seller(job.SellerID),
 		options: r.options,
 		log:     r.options.Log.With(jobAttributes(job)...),
+		attempt: attempt,
 		ctx:     ctx,
 		stop:    stop,
 		lapse:   time.AfterFunc(time.Until(begun.Add(r.options.Lease)), func() { stop(ErrLeaseLost) }),
@@ -96,6 +99,7 @@ func (r *Run) Cancelled() bool { return errors.Is(context.Cause(r.ctx), ErrCance
 
 // Step says what the run is doing now, in words a user understands. It does not wait for the database.
 func (r *Run) Step(text string) {
+	r.attempt.Step(text)
 	r.show(func(p *progress) { p.step = &text })
 }
 

@@ -42,6 +42,8 @@ type Options struct {
 	MaxAttempts int
 	// Worker names this runner in the job table; empty means host and process. A random part is added.
 	Worker string
+	// Observer is told what becomes of runs; nil for nobody.
+	Observer Observer
 	// Log takes what concerns operators; nil means slog.Default.
 	Log *slog.Logger
 }
@@ -53,6 +55,9 @@ func (o Options) withDefaults() Options {
 	o.Poll = cmp.Or(o.Poll, o.Lease/3)
 	o.MaxAttempts = cmp.Or(o.MaxAttempts, 5)
 	o.Log = cmp.Or(o.Log, slog.Default())
+	if o.Observer == nil {
+		o.Observer = unobserved{}
+	}
 	if o.Worker == "" {
 		host, err := os.Hostname()
 		if err != nil {
