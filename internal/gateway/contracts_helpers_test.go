@@ -44,7 +44,7 @@ const (
 )
 
 // contracts returns all contracts, by Contract ID.
-func contracts(t *testing.T, s *gatewaytest.Seller) []contract {
+func contracts(t testing.TB, s *gatewaytest.Seller) []contract {
 	t.Helper()
 	var data struct{ Contracts struct{ Nodes []contract } }
 	s.Must(t, viewer, `{ contracts(first: 1000) { nodes { `+contractFields+` } } }`, nil, &data)
@@ -92,7 +92,7 @@ func agreements(t *testing.T, s *gatewaytest.Seller, arguments variables) agreem
 }
 
 // addAgreement adds an agreement to ConnectWise and returns its number.
-func addAgreement(t *testing.T, w *gatewaytest.World, a simconnectwise.Agreement) int {
+func addAgreement(t testing.TB, w *gatewaytest.World, a simconnectwise.Agreement) int {
 	t.Helper()
 	id, err := w.ConnectWise.AddAgreement(a)
 	if err != nil {
@@ -115,7 +115,7 @@ type contractPayload struct {
 }
 
 // mapContract maps a contract; more are further fields of the input.
-func mapContract(t *testing.T, s *gatewaytest.Seller, contractID, agreementID string, more variables) contractPayload {
+func mapContract(t testing.TB, s *gatewaytest.Seller, contractID, agreementID string, more variables) contractPayload {
 	t.Helper()
 	input := variables{"contractId": contractID, "psaAgreementId": agreementID}
 	maps.Copy(input, more)
@@ -126,7 +126,7 @@ func mapContract(t *testing.T, s *gatewaytest.Seller, contractID, agreementID st
 }
 
 // sign is mapContract where nothing may be refused; it returns the row as it is then.
-func sign(t *testing.T, s *gatewaytest.Seller, contractID, agreementID string) contract {
+func sign(t testing.TB, s *gatewaytest.Seller, contractID, agreementID string) contract {
 	t.Helper()
 	payload := mapContract(t, s, contractID, agreementID, nil)
 	if len(payload.UserErrors) > 0 || payload.Contract == nil {

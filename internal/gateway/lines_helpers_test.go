@@ -102,7 +102,7 @@ func lineOf(t *testing.T, s *gatewaytest.Seller, platformID string) line {
 }
 
 // startLineLoad asks for a run of Load Invoices.
-func startLineLoad(t *testing.T, s *gatewaytest.Seller, periods ...string) gatewaytest.JobPayload {
+func startLineLoad(t testing.TB, s *gatewaytest.Seller, periods ...string) gatewaytest.JobPayload {
 	t.Helper()
 	var data struct{ LoadInvoiceLines gatewaytest.JobPayload }
 	s.Must(t, operator, `mutation ($periods: [LoadPeriod!]!) {
@@ -112,7 +112,7 @@ func startLineLoad(t *testing.T, s *gatewaytest.Seller, periods ...string) gatew
 }
 
 // loadLines runs Load Invoices to its end, which must be a success; without periods it loads the current month.
-func loadLines(t *testing.T, s *gatewaytest.Seller, periods ...string) gatewaytest.Job {
+func loadLines(t testing.TB, s *gatewaytest.Seller, periods ...string) gatewaytest.Job {
 	t.Helper()
 	if len(periods) == 0 {
 		periods = []string{"CURRENT_MONTH"}

@@ -18,7 +18,7 @@ type mapPayload struct {
 }
 
 // mapOrganization saves a row; more are further fields of the input.
-func mapOrganization(t *testing.T, s *gatewaytest.Seller, organizationID, companyID string, more variables) mapPayload {
+func mapOrganization(t testing.TB, s *gatewaytest.Seller, organizationID, companyID string, more variables) mapPayload {
 	t.Helper()
 	input := variables{"organizationId": organizationID, "psaCompanyId": companyID}
 	maps.Copy(input, more)
@@ -29,7 +29,7 @@ func mapOrganization(t *testing.T, s *gatewaytest.Seller, organizationID, compan
 }
 
 // mapTo is mapOrganization where nothing may be refused; it returns the row as it is then.
-func mapTo(t *testing.T, s *gatewaytest.Seller, organizationID, companyID string, more variables) organization {
+func mapTo(t testing.TB, s *gatewaytest.Seller, organizationID, companyID string, more variables) organization {
 	t.Helper()
 	payload := mapOrganization(t, s, organizationID, companyID, more)
 	if len(payload.UserErrors) > 0 || payload.Organization == nil {
@@ -56,7 +56,7 @@ type bulkPayload struct {
 }
 
 // mapOrganizations saves many rows.
-func mapOrganizations(t *testing.T, s *gatewaytest.Seller, mappings []variables) bulkPayload {
+func mapOrganizations(t testing.TB, s *gatewaytest.Seller, mappings []variables) bulkPayload {
 	t.Helper()
 	var data struct{ MapOrganizations bulkPayload }
 	s.Must(t, editor, `mutation ($input: MapOrganizationsInput!) { mapOrganizations(input: $input) {

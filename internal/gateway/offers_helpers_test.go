@@ -39,7 +39,7 @@ const (
 )
 
 // offers returns all offers, by name.
-func offers(t *testing.T, s *gatewaytest.Seller) []offer {
+func offers(t testing.TB, s *gatewaytest.Seller) []offer {
 	t.Helper()
 	var data struct{ Offers struct{ Nodes []offer } }
 	s.Must(t, viewer, `{ offers(first: 1000) { nodes { `+offerFields+` } } }`, nil, &data)
@@ -102,7 +102,7 @@ type offerPayload struct {
 }
 
 // mapOffer saves a row; more are further fields of the input.
-func mapOffer(t *testing.T, s *gatewaytest.Seller, offerID, productID string, more variables) offerPayload {
+func mapOffer(t testing.TB, s *gatewaytest.Seller, offerID, productID string, more variables) offerPayload {
 	t.Helper()
 	input := variables{"offerId": offerID, "psaProductId": productID}
 	maps.Copy(input, more)
@@ -113,7 +113,7 @@ func mapOffer(t *testing.T, s *gatewaytest.Seller, offerID, productID string, mo
 }
 
 // sellAs is mapOffer where nothing may be refused; it returns the row as it is then.
-func sellAs(t *testing.T, s *gatewaytest.Seller, offerID, productID string) offer {
+func sellAs(t testing.TB, s *gatewaytest.Seller, offerID, productID string) offer {
 	t.Helper()
 	payload := mapOffer(t, s, offerID, productID, nil)
 	if len(payload.UserErrors) > 0 || payload.Offer == nil {

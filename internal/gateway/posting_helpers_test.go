@@ -54,7 +54,7 @@ func postedLines(t *testing.T, s *gatewaytest.Seller, month string) map[string]p
 }
 
 // startPosting asks for a run over lines; nil stands for all.
-func startPosting(t *testing.T, s *gatewaytest.Seller, input variables) gatewaytest.JobPayload {
+func startPosting(t testing.TB, s *gatewaytest.Seller, input variables) gatewaytest.JobPayload {
 	t.Helper()
 	var data struct{ SyncInvoiceLines gatewaytest.JobPayload }
 	s.Must(t, operator, `mutation ($input: SyncInvoiceLinesInput) { syncInvoiceLines(input: $input) {

@@ -85,7 +85,7 @@ func sortBilled(list []billed) []billed {
 var stormCurrencies = []string{"EUR", "USD", "GBP", "SEK"}
 
 // furnish gives both simulators what is sold to whom: lines of May, and of April where a customer had something then.
-func (s *storm) furnish(t *testing.T, customers, lines int) {
+func (s *storm) furnish(t testing.TB, customers, lines int) {
 	t.Helper()
 	s.products = map[string]int{}
 	for _, identifier := range []string{"SEAT", "DISK", "CALL", "GONE"} {
@@ -124,7 +124,7 @@ func lastOfMonth(d civil.Date) civil.Date { return d.YearMonth().LastDay() }
 
 // addCustomer adds a customer with its company. One in ten has no agreement; nothing can be posted to two of the last
 // four, whose company has no contact, nor to the two before, whose agreement will be closed.
-func (s *storm) addCustomer(t *testing.T, i, of int) {
+func (s *storm) addCustomer(t testing.TB, i, of int) {
 	t.Helper()
 	c := stormCustomer{number: number(i), currency: stormCurrencies[i%len(stormCurrencies)]}
 	withoutContact, closes := i >= of-2, i >= of-4 && i < of-2
@@ -206,7 +206,7 @@ func stormRow(i int, charge, product string, start civil.Date) platform.InvoiceR
 }
 
 // mapAll maps what lines have brought, as people would.
-func (s *storm) mapAll(t *testing.T, people *gatewaytest.Seller) {
+func (s *storm) mapAll(t testing.TB, people *gatewaytest.Seller) {
 	t.Helper()
 	companies := make(map[string]int, len(s.customers))
 	agreements := make(map[string]int, len(s.customers))
@@ -228,7 +228,7 @@ func (s *storm) mapAll(t *testing.T, people *gatewaytest.Seller) {
 	s.mapOffers(t, people)
 }
 
-func (s *storm) mapOffers(t *testing.T, people *gatewaytest.Seller) {
+func (s *storm) mapOffers(t testing.TB, people *gatewaytest.Seller) {
 	t.Helper()
 	for _, o := range offers(t, people) {
 		if o.PsaProduct == nil {
@@ -238,7 +238,7 @@ func (s *storm) mapOffers(t *testing.T, people *gatewaytest.Seller) {
 }
 
 // closeAgreements ends those agreements that lines are refused for, after contracts were mapped to them.
-func (s *storm) closeAgreements(t *testing.T) {
+func (s *storm) closeAgreements(t testing.TB) {
 	t.Helper()
 	for _, c := range s.customers {
 		if c.refused != "AGREEMENT_CLOSED" {
@@ -251,7 +251,7 @@ func (s *storm) closeAgreements(t *testing.T) {
 }
 
 // agreementsOf returns the agreement of each customer that has one or got one, which must be a single one.
-func (s *storm) agreementsOf(t *testing.T) []int {
+func (s *storm) agreementsOf(t testing.TB) []int {
 	t.Helper()
 	byCompany := make(map[int][]simconnectwise.Agreement)
 	for _, a := range s.ConnectWise.Agreements() {
@@ -277,7 +277,7 @@ func (s *storm) agreementsOf(t *testing.T) []int {
 }
 
 // wanted is what ConnectWise must have of the lines that were posted.
-func (s *storm) wanted(t *testing.T) []billed {
+func (s *storm) wanted(t testing.TB) []billed {
 	t.Helper()
 	agreements := s.agreementsOf(t)
 	var list []billed

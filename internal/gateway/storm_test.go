@@ -86,7 +86,7 @@ func TestStorm_EveryLineIsInConnectWiseExactlyOnceWhateverBreaks(t *testing.T) {
 }
 
 // prepare loads and maps everything, posts April in fair weather, and loads May.
-func (s *storm) prepare(t *testing.T, people *gatewaytest.Seller) {
+func (s *storm) prepare(t testing.TB, people *gatewaytest.Seller) {
 	t.Helper()
 	people.Sync(t)
 	loadLines(t, people, "PREVIOUS_MONTH")
@@ -112,7 +112,7 @@ func (c *stormCrew) people() *gatewaytest.Seller { return c.On(c.processes[0].Re
 
 // weather has everything go wrong until as many replicas were killed at their work as wanted and the run that was
 // under way then is over.
-func (c *stormCrew) weather(t *testing.T, kills int) {
+func (c *stormCrew) weather(t testing.TB, kills int) {
 	t.Helper()
 	setFaults(t, c.ConnectWise.Faults().Set, append(accidents(), slowDown())...)
 	err := c.ConnectWise.Configure(func(s *simconnectwise.Settings) {
@@ -141,7 +141,7 @@ func (c *stormCrew) weather(t *testing.T, kills int) {
 
 // killAtWork kills the replica at work when ConnectWise has got so many calls more, and starts another one in its
 // place. It returns false if the run was over before.
-func (c *stormCrew) killAtWork(t *testing.T, calls int) bool {
+func (c *stormCrew) killAtWork(t testing.TB, calls int) bool {
 	t.Helper()
 	reached := c.turnstile.after(calls)
 	again := time.NewTicker(20 * time.Millisecond)
@@ -176,7 +176,7 @@ type activeRun struct {
 }
 
 // working returns the run of posting that is not over, if there is one, with who works on it.
-func (s *storm) working(t *testing.T) (activeRun, bool) {
+func (s *storm) working(t testing.TB) (activeRun, bool) {
 	t.Helper()
 	var active []activeRun
 	err := s.DB.Seller(s.ID).Read(t.Context(), func(ctx context.Context, tx *postgres.Tx) error {
@@ -195,7 +195,7 @@ func (s *storm) working(t *testing.T) (activeRun, bool) {
 }
 
 // await waits until a run is over. It takes long under faults.
-func (s *storm) await(t *testing.T, id string) {
+func (s *storm) await(t testing.TB, id string) {
 	t.Helper()
 	deadline := time.Now().Add(4 * time.Minute)
 	again := time.NewTicker(50 * time.Millisecond)
@@ -213,7 +213,7 @@ func (s *storm) await(t *testing.T, id string) {
 }
 
 // settleDown runs in fair weather until nothing can be posted or is uncertain any more.
-func (s *storm) settleDown(t *testing.T, crew *stormCrew) {
+func (s *storm) settleDown(t testing.TB, crew *stormCrew) {
 	t.Helper()
 	people := crew.people()
 	for range 4 {
@@ -243,7 +243,7 @@ type stormLine struct {
 }
 
 // lines returns all lines of April and May, by the Platform's id.
-func (s *storm) lines(t *testing.T, people *gatewaytest.Seller) map[string]stormLine {
+func (s *storm) lines(t testing.TB, people *gatewaytest.Seller) map[string]stormLine {
 	t.Helper()
 	byID := make(map[string]stormLine)
 	for _, period := range []string{"2026-04", "2026-05"} {
@@ -273,7 +273,7 @@ func (s *storm) lines(t *testing.T, people *gatewaytest.Seller) map[string]storm
 }
 
 // checkLines makes sure that every line is posted, or failed for the reason there is.
-func (s *storm) checkLines(t *testing.T, people *gatewaytest.Seller) {
+func (s *storm) checkLines(t testing.TB, people *gatewaytest.Seller) {
 	t.Helper()
 	lines := s.lines(t, people)
 	if len(lines) != len(s.sales) {
@@ -302,7 +302,7 @@ func (s *storm) checkLines(t *testing.T, people *gatewaytest.Seller) {
 }
 
 // checkAdditions makes sure that ConnectWise has every line once, and as much money as all of them are worth.
-func (s *storm) checkAdditions(t *testing.T) {
+func (s *storm) checkAdditions(t testing.TB) {
 	t.Helper()
 	var got []billed
 	have := make(map[string]decimal.Decimal)
@@ -338,7 +338,7 @@ func (s *storm) checkAdditions(t *testing.T) {
 
 // checkNothingIsLeftToWrite makes sure that a further run changes nothing: it may only try again what ConnectWise
 // refuses.
-func (s *storm) checkNothingIsLeftToWrite(t *testing.T, people *gatewaytest.Seller) {
+func (s *storm) checkNothingIsLeftToWrite(t testing.TB, people *gatewaytest.Seller) {
 	t.Helper()
 	additions, agreements := len(s.ConnectWise.AllAdditions()), len(s.ConnectWise.Agreements())
 	before := s.turnstile.accepted()

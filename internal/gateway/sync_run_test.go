@@ -25,7 +25,7 @@ const (
 )
 
 // setFaults replaces the faults of a simulator.
-func setFaults(t *testing.T, set func(...fault.Fault) error, faults ...fault.Fault) {
+func setFaults(t testing.TB, set func(...fault.Fault) error, faults ...fault.Fault) {
 	t.Helper()
 	if err := set(faults...); err != nil {
 		t.Fatalf("set faults: %v", err)

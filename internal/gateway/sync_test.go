@@ -37,7 +37,7 @@ const organizationFields = `id platformId name referenceNumber status excludedFr
 	revision mappedAt mappedBy psaCompany { id recordId identifier name status currency deleted freshness }`
 
 // organizations returns all organizations, by name.
-func organizations(t *testing.T, s *gatewaytest.Seller) []organization {
+func organizations(t testing.TB, s *gatewaytest.Seller) []organization {
 	t.Helper()
 	var data struct {
 		Organizations struct{ Nodes []organization }
