@@ -183,7 +183,11 @@ func (p *posting) explain(ctx context.Context, w *write, err error) refusal {
 	if p.learn(ctx, []psa.RecordID{w.Agreement}) == nil {
 		agreement = p.agreement(w.Agreement)
 	}
-	return refusalOf(err, agreement, w.EffectiveDate, p.today)
+	effective := w.EffectiveDate
+	if w.Operation == end {
+		effective = w.live.EffectiveDate
+	}
+	return refusalOf(err, agreement, effective, p.today)
 }
 
 // send sends a write, waiting while ConnectWise is certain not to have taken it. Once on its way it is not broken
