@@ -136,12 +136,8 @@ func (p *posting) retire(ctx context.Context, tx *postgres.Tx, addition int64) e
 // confirm notes that ConnectWise has what a write asked for.
 func (p *posting) confirm(ctx context.Context, w *write, live psa.Addition) error {
 	posted := false
-	err := p.keep(ctx, func(ctx context.Context, tx *postgres.Tx) (jobs.Counts, error) {
+	err := p.settleAs(ctx, w, writeDone, func(ctx context.Context, tx *postgres.Tx) (jobs.Counts, error) {
 		posted = false
-		settled, err := p.close(ctx, tx, w, "DONE")
-		if err != nil || !settled {
-			return jobs.Counts{}, err
-		}
 		if err := p.copy(ctx, tx, w.AdditionID, w.LineID, w.Operation, live); err != nil {
 			return jobs.Counts{}, err
 		}
@@ -208,17 +204,47 @@ func (p *posting) finishItem(ctx context.Context, tx *postgres.Tx, lineID int64)
 	return nil
 }
 
-// close ends a write in a final state; false if it was settled meanwhile.
-func (p *posting) close(ctx context.Context, tx *postgres.Tx, w *write, state string) (bool, error) {
-	result, err := tx.ExecContext(ctx, `
-		UPDATE addition_write
-		SET state = $3, settled_at = now()
-		WHERE seller_id = $1 AND id = $2 AND state IN ('SENDING', 'UNCONFIRMED')`, p.seller, w.ID, state)
-	if err != nil {
-		return false, fmt.Errorf("settle write %d: %w", w.ID, err)
+// outcome is what became of a write.
+type outcome string
+
+// The outcomes, as the journal has them. All but writeLost are final.
+const (
+	writeDone    outcome = "DONE"
+	writeRefused outcome = "REFUSED"
+	writeDropped outcome = "DROPPED"
+	writeLost    outcome = "UNCONFIRMED"
+)
+
+// settleAs ends a write in a final state, and stores with it what follows from that. It does nothing if the write
+// was settled meanwhile.
+func (p *posting) settleAs(ctx context.Context, w *write, as outcome, fn func(context.Context, *postgres.Tx) (jobs.Counts, error)) error {
+	settled := false
+	err := p.keep(ctx, func(ctx context.Context, tx *postgres.Tx) (jobs.Counts, error) {
+		result, err := tx.ExecContext(ctx, `
+			UPDATE addition_write
+			SET state = $3, settled_at = now()
+			WHERE seller_id = $1 AND id = $2 AND state IN ('SENDING', 'UNCONFIRMED')`, p.seller, w.ID, as)
+		if err != nil {
+			return jobs.Counts{}, fmt.Errorf("settle write %d: %w", w.ID, err)
+		}
+		n, err := result.RowsAffected()
+		settled = n > 0
+		if err != nil || !settled {
+			return jobs.Counts{}, err
+		}
+		return fn(ctx, tx)
+	})
+	if err == nil && settled {
+		p.observe(w, as)
 	}
-	n, err := result.RowsAffected()
-	return n > 0, err
+	return err
+}
+
+// observe tells what became of a write.
+func (p *posting) observe(w *write, as outcome) {
+	if p.Observe != nil {
+		p.Observe(string(w.Operation), string(as))
+	}
 }
 
 // release gives a frozen line back as it was before.
@@ -239,11 +265,7 @@ func (p *posting) release(ctx context.Context, tx *postgres.Tx, w *write) error 
 
 // drop notes that a write did not happen and will not.
 func (p *posting) drop(ctx context.Context, w *write) error {
-	return p.keep(ctx, func(ctx context.Context, tx *postgres.Tx) (jobs.Counts, error) {
-		settled, err := p.close(ctx, tx, w, "DROPPED")
-		if err != nil || !settled {
-			return jobs.Counts{}, err
-		}
+	return p.settleAs(ctx, w, writeDropped, func(ctx context.Context, tx *postgres.Tx) (jobs.Counts, error) {
 		if err := p.forgetUnbegun(ctx, tx, w); err != nil {
 			return jobs.Counts{}, err
 		}
@@ -262,7 +284,7 @@ func (p *posting) forgetUnbegun(ctx context.Context, tx *postgres.Tx, w *write) 
 
 // lose notes that the answer to a write was lost.
 func (p *posting) lose(ctx context.Context, w *write) error {
-	return p.keep(ctx, func(ctx context.Context, tx *postgres.Tx) (jobs.Counts, error) {
+	err := p.keep(ctx, func(ctx context.Context, tx *postgres.Tx) (jobs.Counts, error) {
 		_, err := tx.ExecContext(ctx, `
 			WITH lost AS (
 				UPDATE addition_write
@@ -279,15 +301,15 @@ func (p *posting) lose(ctx context.Context, w *write) error {
 		}
 		return jobs.Counts{}, nil
 	})
+	if err == nil {
+		p.observe(w, writeLost)
+	}
+	return err
 }
 
 // refuse notes that ConnectWise will not have a write.
 func (p *posting) refuse(ctx context.Context, w *write, why refusal) error {
-	err := p.keep(ctx, func(ctx context.Context, tx *postgres.Tx) (jobs.Counts, error) {
-		settled, err := p.close(ctx, tx, w, "REFUSED")
-		if err != nil || !settled {
-			return jobs.Counts{}, err
-		}
+	err := p.settleAs(ctx, w, writeRefused, func(ctx context.Context, tx *postgres.Tx) (jobs.Counts, error) {
 		if err := p.forgetUnbegun(ctx, tx, w); err != nil {
 			return jobs.Counts{}, err
 		}

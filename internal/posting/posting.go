@@ -62,6 +62,10 @@ type Poster struct {
 	// SettleDelay is how long after the first look a lost write is looked for again before it is sent again; 0
 	// means DefaultSettleDelay.
 	SettleDelay time.Duration
+	// Observe, if set, is told what became of a write of an Addition: CREATE, CHANGE or END; and DONE, REFUSED,
+	// UNCONFIRMED when its answer was lost, or DROPPED when it turned out not to have arrived. It must be safe for
+	// concurrent use.
+	Observe func(operation, outcome string)
 }
 
 // posting is one attempt at a run.
