@@ -197,7 +197,12 @@ func (s *storm) working(t testing.TB) (activeRun, bool) {
 // await waits until a run is over. It takes long under faults.
 func (s *storm) await(t testing.TB, id string) {
 	t.Helper()
-	deadline := time.Now().Add(4 * time.Minute)
+	s.awaitWithin(t, id, 4*time.Minute)
+}
+
+func (s *storm) awaitWithin(t testing.TB, id string, patience time.Duration) {
+	t.Helper()
+	deadline := time.Now().Add(patience)
 	again := time.NewTicker(50 * time.Millisecond)
 	defer again.Stop()
 	for {
@@ -206,7 +211,7 @@ func (s *storm) await(t testing.TB, id string) {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("the run %+v is not over after %s; %d calls reached ConnectWise", run, 4*time.Minute, s.turnstile.count())
+			t.Fatalf("the run %+v is not over after %s; %d calls reached ConnectWise", run, patience, s.turnstile.count())
 		}
 		<-again.C
 	}
@@ -355,6 +360,8 @@ type turnstile struct {
 	calls  int
 	writes map[string]int
 	alarms map[int]chan struct{}
+	// answered are the calls by how they were answered.
+	answered tally
 }
 
 // before returns a handler that counts what next gets, and the writes that next accepts.
@@ -363,9 +370,10 @@ func (t *turnstile) before(next http.Handler) http.Handler {
 		t.enter()
 		noted := &notedStatus{ResponseWriter: w}
 		next.ServeHTTP(noted, r)
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.answered.add(r.Method, noted.status)
 		if r.Method != http.MethodGet && noted.status < http.StatusBadRequest {
-			t.mu.Lock()
-			defer t.mu.Unlock()
 			if t.writes == nil {
 				t.writes = make(map[string]int)
 			}
@@ -403,6 +411,12 @@ func (t *turnstile) count() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.calls
+}
+
+func (t *turnstile) tally() tally {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.answered
 }
 
 // accepted returns how many writes of each method were accepted.
