@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -28,31 +30,44 @@ const documentSuffix = ".graphql"
 // loadAllowList reads every .graphql file of a directory and those below it.
 // Its error names file and line of every document that could not be executed.
 func loadAllowList(directory string, schema *ast.Schema, limits documentLimits) (*allowList, error) {
+	documents, err := ReadDocuments(directory)
+	if err != nil {
+		return nil, err
+	}
 	list := &allowList{byHash: map[string]string{}}
 	var problems []error
-	err := filepath.WalkDir(directory, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || !strings.HasSuffix(path, documentSuffix) {
-			return err
-		}
-		content, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		problems = append(problems, checkDocument(path, string(content), schema, limits))
-		text := trimmed(string(content))
+	for _, path := range slices.Sorted(maps.Keys(documents)) {
+		content := documents[path]
+		problems = append(problems, checkDocument(path, content, schema, limits))
+		text := trimmed(content)
 		list.byHash[hashOf(text)] = text
-		list.byHash[hashOf(string(content))] = text
-		return nil
-	})
+		list.byHash[hashOf(content)] = text
+	}
 	switch problem := errors.Join(problems...); {
-	case err != nil:
-		return nil, fmt.Errorf("read persisted documents: %w", err)
 	case problem != nil:
 		return nil, fmt.Errorf("persisted documents that cannot be executed:\n%w", problem)
 	case len(list.byHash) == 0:
 		return nil, fmt.Errorf("%s holds no persisted documents: no file whose name ends with %s", directory, documentSuffix)
 	}
 	return list, nil
+}
+
+// ReadDocuments returns what is in every .graphql file of a directory and those
+// below it, by path.
+func ReadDocuments(directory string) (map[string]string, error) {
+	documents := map[string]string{}
+	err := filepath.WalkDir(directory, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(path, documentSuffix) {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		documents[path] = string(content)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read persisted documents: %w", err)
+	}
+	return documents, nil
 }
 
 // checkDocument returns what is wrong with the document of a file, or nil.

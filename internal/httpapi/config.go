@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
+	"net/http"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -60,6 +61,15 @@ type Config struct {
 	AllowedOrigins []string
 	// Explorer is served at /; nil switches it off.
 	Explorer *explorer.Config
+	// Instrument, if set, wraps everything that is served, for metrics and
+	// traces. route tells the pattern that a request's path matches, such as
+	// /graphql; it is empty where there is none.
+	Instrument func(next http.Handler, route func(*http.Request) string) http.Handler
+	// Metrics is served at /metrics, to everybody; nil switches it off.
+	Metrics http.Handler
+	// Watchers are gqlgen's hooks for who wants to see every valid operation
+	// and how it was answered in the end. They run outside of the limits.
+	Watchers []graphql.HandlerExtension
 	// Extensions are gqlgen's hooks for what resolvers need around an
 	// operation, such as dataloaders. They run inside of the limits.
 	Extensions []graphql.HandlerExtension

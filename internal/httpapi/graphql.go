@@ -34,6 +34,9 @@ func newExecutor(config Config, limits Limits, present *presenter, persisted per
 	executor.SetParserTokenLimit(limits.Tokens)
 	executor.SetDisableSuggestion(config.HideSchema)
 	executor.SetQueryCache(documentCache{lru.New[*ast.QueryDocument](limits.CachedDocuments)})
+	for _, watcher := range config.Watchers {
+		executor.Use(watcher)
+	}
 	executor.Use(slowLog{threshold: cmp.Or(config.SlowOperation, 2*time.Second), log: config.Logger})
 	executor.Use(fairUse{limits: limits, present: present, usage: newUsage()})
 	executor.Use(persisted)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"crosswalk/internal/httpapi/explorer"
@@ -17,6 +18,7 @@ const (
 	schemaPath  = "/schema.graphqls"
 	healthPath  = "/healthz"
 	readyPath   = "/readyz"
+	metricsPath = "/metrics"
 )
 
 // Handler answers all requests of the gateway.
@@ -32,6 +34,7 @@ type Handler struct {
 //	/schema.graphqls   the schema's text, unless hidden
 //	/healthz           200 as long as the process lives
 //	/readyz            200 as long as it can do its work, else 503 and why
+//	/metrics           what Config.Metrics answers, if it is set
 //	/                  the explorer, or one line of text where it is switched off
 //
 // It fails where the configuration contradicts itself.
@@ -58,11 +61,29 @@ func New(config Config) (*Handler, error) {
 	}
 	mux.HandleFunc("GET "+healthPath, answerAlive)
 	mux.HandleFunc("GET "+readyPath, handler.answerReady)
+	if config.Metrics != nil {
+		mux.Handle("GET "+metricsPath, config.Metrics)
+	}
 	if err := handleFront(mux, config); err != nil {
 		return nil, err
 	}
 	handler.Handler = identified(logged(config.Logger, graphQL.recovered(protected(mux))))
+	if config.Instrument != nil {
+		handler.Handler = config.Instrument(handler.Handler, routeIn(mux))
+	}
 	return handler, nil
+}
+
+// routeIn returns a function that tells which pattern a request's path
+// matches, without the method.
+func routeIn(mux *http.ServeMux) func(*http.Request) string {
+	return func(r *http.Request) string {
+		_, pattern := mux.Handler(r)
+		if _, path, found := strings.Cut(pattern, " "); found {
+			return path
+		}
+		return pattern
+	}
 }
 
 func newGraphQL(config Config, streams *streams) (*graphQL, error) {

@@ -60,9 +60,10 @@ func logged(log *slog.Logger, next http.Handler) http.Handler {
 	})
 }
 
-// levelOf keeps probes, which come every few seconds, out of sight.
+// levelOf keeps probes and scrapes, which come every few seconds, out of sight.
 func levelOf(r *http.Request) slog.Level {
-	if r.URL.Path == healthPath || r.URL.Path == readyPath {
+	switch r.URL.Path {
+	case healthPath, readyPath, metricsPath:
 		return slog.LevelDebug
 	}
 	return slog.LevelInfo

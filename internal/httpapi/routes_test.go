@@ -6,10 +6,12 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/google/go-cmp/cmp"
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"crosswalk/internal/httpapi"
@@ -205,5 +207,35 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 		if _, err := httpapi.New(config); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("New: %v, want %q", err, want)
 		}
+	}
+}
+
+func TestWhatInstrumentsIsToldTheRoute(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	routes := map[string]string{}
+	gateway := newGateway(t, func(config *httpapi.Config) {
+		config.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("counted 1\n")) })
+		config.Instrument = func(next http.Handler, route func(*http.Request) string) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				mu.Lock()
+				routes[r.URL.Path] = route(r)
+				mu.Unlock()
+				next.ServeHTTP(w, r)
+			})
+		}
+	})
+	want := map[string]string{"/graphql": "/graphql", "/healthz": "/healthz", "/metrics": "/metrics", "/nothing/here": ""}
+	for path := range want {
+		answer, err := http.Get(gateway.URL + path)
+		if err != nil {
+			t.Fatalf("GET %s: %v", path, err)
+		}
+		answer.Body.Close()
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if diff := cmp.Diff(want, routes); diff != "" {
+		t.Errorf("routes by path (-want +got):\n%s", diff)
 	}
 }

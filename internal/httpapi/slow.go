@@ -10,7 +10,7 @@ import (
 )
 
 // slowLog tells operators of queries and mutations that take long. It is one
-// of gqlgen's hooks, and the outermost.
+// of gqlgen's hooks, and outside of all limits.
 type slowLog struct {
 	threshold time.Duration
 	log       *slog.Logger
