@@ -3,9 +3,7 @@ package gateway_test
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/http"
-	"net/http/httptest"
 	"strconv"
 	"strings"
 	"sync"
@@ -157,7 +155,7 @@ func TestCrash_AWriteIsMadeOnceWheneverItsReplicaIsKilled(t *testing.T) {
 					t.Errorf("the line is %+v with error %+v, want it SYNCED", line, line.SyncError)
 				}
 				write.check(t, d)
-				d.ambush.wantNoOverlap(t)
+				d.ambush.overlaps.wantNone(t)
 				wantPosted(t, people, nil, "SUCCEEDED", counts{})
 				write.check(t, d)
 			})
@@ -193,7 +191,7 @@ func TestCrash_AReplicaThatWakesAfterItsLeaseHasNotWrittenTwice(t *testing.T) {
 					t.Errorf("the line is %+v with error %+v, want it SYNCED", line, line.SyncError)
 				}
 				write.check(t, d)
-				d.ambush.wantNoOverlap(t)
+				d.ambush.overlaps.wantNone(t)
 			})
 		}
 	}
@@ -208,7 +206,7 @@ type crashDesk struct {
 
 func startCrashDesk(t *testing.T) crashDesk {
 	t.Helper()
-	d := crashDesk{ambush: &ambush{underway: make(map[string]int)}}
+	d := crashDesk{ambush: &ambush{}}
 	w := gatewaytest.Start(t, gatewaytest.Options{WithoutGateway: true, BeforeConnectWise: d.ambush.before})
 	t.Cleanup(d.ambush.end)
 	d.doomed = w.ProcessWith(t, crashProcess)
@@ -291,143 +289,4 @@ func (h heldRow) awaitBlocked(t *testing.T) {
 		query(t, h.world, &waiting, `SELECT count(*) FROM pg_stat_activity WHERE $1::int = ANY(pg_blocking_pids(pid))`, h.session)
 		return waiting > 0
 	})
-}
-
-// ambushAction is what happens to a write that is caught.
-type ambushAction int
-
-const (
-	// swallow never passes it on.
-	swallow ambushAction = iota
-	// holdRequest passes it on when it is released, and holdAnswer does so with its answer.
-	holdRequest
-	holdAnswer
-)
-
-// ambush stands before ConnectWise, catches one write, and watches whether writes to one agreement overlap.
-type ambush struct {
-	mu       sync.Mutex
-	caught   *caughtWrite
-	underway map[string]int
-	overlaps []string
-}
-
-// caughtWrite is the write that an ambush was laid for.
-type caughtWrite struct {
-	crashWrite
-	action  ambushAction
-	arrived chan struct{}
-	freed   chan struct{}
-	once    sync.Once
-}
-
-// lay catches the next write of a kind.
-func (a *ambush) lay(w crashWrite, action ambushAction) *caughtWrite {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.caught = &caughtWrite{crashWrite: w, action: action, arrived: make(chan struct{}), freed: make(chan struct{})}
-	return a.caught
-}
-
-// await returns when the write has come as far as it is let.
-func (c *caughtWrite) await(t *testing.T) {
-	t.Helper()
-	select {
-	case <-c.arrived:
-	case <-time.After(time.Minute):
-		t.Fatalf("waited a minute for %s …%s", c.method, c.path)
-	}
-}
-
-func (c *caughtWrite) release() { c.once.Do(func() { close(c.freed) }) }
-
-// end releases what is caught.
-func (a *ambush) end() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.caught != nil {
-		a.caught.release()
-	}
-}
-
-// take returns the write laid for if r is it, once.
-func (a *ambush) take(r *http.Request) *caughtWrite {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	c := a.caught
-	if c == nil || r.Method != c.method || !strings.HasSuffix(strings.TrimRight(r.URL.Path, "0123456789"), c.path) {
-		return nil
-	}
-	select {
-	case <-c.arrived:
-		return nil
-	default:
-		return c
-	}
-}
-
-func (a *ambush) before(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodGet {
-			next.ServeHTTP(w, r)
-			return
-		}
-		defer a.enter(r)()
-		c := a.take(r)
-		if c == nil {
-			next.ServeHTTP(w, r)
-			return
-		}
-		body, _ := io.ReadAll(r.Body) // only then does the server notice that the caller is gone
-		r.Body = io.NopCloser(strings.NewReader(string(body)))
-		answer := httptest.NewRecorder()
-		if c.action == holdAnswer {
-			next.ServeHTTP(answer, r)
-		}
-		close(c.arrived)
-		select {
-		case <-c.freed:
-		case <-r.Context().Done():
-			if c.action != holdRequest {
-				return
-			}
-			<-c.freed // it is on its way, whoever waits for it
-		}
-		switch c.action {
-		case swallow:
-			return
-		case holdRequest:
-			next.ServeHTTP(answer, r)
-		}
-		for name, values := range answer.Header() {
-			w.Header()[name] = values
-		}
-		w.WriteHeader(answer.Code)
-		_, _ = w.Write(answer.Body.Bytes())
-	})
-}
-
-// enter notes that a write to an agreement has begun, and returns what notes its end.
-func (a *ambush) enter(r *http.Request) func() {
-	agreement, _, _ := strings.Cut(r.URL.Path, "/additions")
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.underway[agreement]++
-	if a.underway[agreement] > 1 {
-		a.overlaps = append(a.overlaps, r.Method+" "+r.URL.Path)
-	}
-	return func() {
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		a.underway[agreement]--
-	}
-}
-
-func (a *ambush) wantNoOverlap(t *testing.T) {
-	t.Helper()
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if len(a.overlaps) > 0 {
-		t.Errorf("these writes came while another one to their agreement was under way: %q", a.overlaps)
-	}
 }

@@ -5,10 +5,8 @@ import (
 	"flag"
 	"maps"
 	"math/rand/v2"
-	"net/http"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -83,6 +81,7 @@ func TestStorm_EveryLineIsInConnectWiseExactlyOnceWhateverBreaks(t *testing.T) {
 	s.checkLines(t, crew.people())
 	s.checkAdditions(t)
 	s.checkNothingIsLeftToWrite(t, crew.people())
+	s.turnstile.overlaps.wantNone(t)
 }
 
 // prepare loads and maps everything, posts April in fair weather, and loads May.
@@ -353,89 +352,3 @@ func (s *storm) checkNothingIsLeftToWrite(t testing.TB, people *gatewaytest.Sell
 		t.Errorf("a further run made ConnectWise accept writes: %v before, %v after", before, after)
 	}
 }
-
-// turnstile counts what reaches ConnectWise. It is safe for concurrent use.
-type turnstile struct {
-	mu     sync.Mutex
-	calls  int
-	writes map[string]int
-	alarms map[int]chan struct{}
-	// answered are the calls by how they were answered.
-	answered tally
-}
-
-// before returns a handler that counts what next gets, and the writes that next accepts.
-func (t *turnstile) before(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		t.enter()
-		noted := &notedStatus{ResponseWriter: w}
-		next.ServeHTTP(noted, r)
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		t.answered.add(r.Method, noted.status)
-		if r.Method != http.MethodGet && noted.status < http.StatusBadRequest {
-			if t.writes == nil {
-				t.writes = make(map[string]int)
-			}
-			t.writes[r.Method]++
-		}
-	})
-}
-
-func (t *turnstile) enter() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.calls++
-	if alarm, set := t.alarms[t.calls]; set {
-		close(alarm)
-		delete(t.alarms, t.calls)
-	}
-}
-
-// after returns a channel that is closed when so many calls more have come.
-func (t *turnstile) after(calls int) <-chan struct{} {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	alarm, set := t.alarms[t.calls+calls]
-	if !set {
-		alarm = make(chan struct{})
-		if t.alarms == nil {
-			t.alarms = make(map[int]chan struct{})
-		}
-		t.alarms[t.calls+calls] = alarm
-	}
-	return alarm
-}
-
-func (t *turnstile) count() int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.calls
-}
-
-func (t *turnstile) tally() tally {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.answered
-}
-
-// accepted returns how many writes of each method were accepted.
-func (t *turnstile) accepted() map[string]int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return maps.Clone(t.writes)
-}
-
-// notedStatus remembers the status of an answer.
-type notedStatus struct {
-	http.ResponseWriter
-	status int
-}
-
-func (n *notedStatus) WriteHeader(status int) {
-	n.status = status
-	n.ResponseWriter.WriteHeader(status)
-}
-
-// Unwrap lets the fault injector flush.
-func (n *notedStatus) Unwrap() http.ResponseWriter { return n.ResponseWriter }

@@ -88,9 +88,16 @@ func install(t testing.TB, folder string, packages []string) {
 // the script does.
 func Run(t testing.TB, modules string, variables []string, arguments ...string) []byte {
 	t.Helper()
+	return RunIn(t, ".", modules, variables, arguments...)
+}
+
+// RunIn is Run in a folder, which scripts may write to.
+func RunIn(t testing.TB, folder, modules string, variables []string, arguments ...string) []byte {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), runTime)
 	defer cancel()
 	command := exec.CommandContext(ctx, "node", arguments...)
+	command.Dir = folder
 	// Servers of the test are on this machine, which no proxy may be asked for.
 	command.Env = append(append(os.Environ(), "NODE_PATH="+modules, "NO_PROXY=127.0.0.1,localhost", "no_proxy=127.0.0.1,localhost"), variables...)
 	var complaints bytes.Buffer
