@@ -132,4 +132,5 @@ check('a run is followed to its end over WebSocket', async ({ FollowRun, StartSy
     const problem = await run(app).then(() => null, (error) => error.stack);
     console.log(JSON.stringify({ name, problem }));
   }
+  process.exit(); // the renderer keeps a port open
 })();
