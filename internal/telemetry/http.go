@@ -64,20 +64,12 @@ type exchange struct {
 	upgraded bool
 }
 
-type exchangeKey struct{}
-
-// exchangeOf returns the exchange that ctx belongs to; nil where nothing is traced.
-func exchangeOf(ctx context.Context) *exchange {
-	e, _ := ctx.Value(exchangeKey{}).(*exchange)
-	return e
-}
-
 // trace begins the span.
 func (e *exchange) trace(r *http.Request) context.Context {
 	ctx := propagation.TraceContext{}.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
 	ctx, e.span = e.telemetry.tracer.Start(ctx, strings.TrimSpace(e.method+" "+e.route), trace.WithSpanKind(trace.SpanKindServer),
 		trace.WithAttributes(attribute.String("http.request.method", e.method), attribute.String("http.route", e.route)))
-	return context.WithValue(ctx, exchangeKey{}, e)
+	return ctx
 }
 
 // WriteHeader keeps the status.
