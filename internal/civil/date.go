@@ -21,7 +21,7 @@ type Date struct {
 // ParseDate reads "YYYY-MM-DD" and refuses days that do not exist.
 func ParseDate(s string) (Date, error) {
 	t, err := time.Parse(time.DateOnly, s)
-	if err != nil {
+	if err != nil || t.Year() < 1 { // there is no year 0
 		return Date{}, fmt.Errorf("%q is not a calendar date of the form 2026-05-18", s)
 	}
 	return DateOf(t), nil

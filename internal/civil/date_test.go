@@ -31,7 +31,7 @@ func TestDate_AddMonths(t *testing.T) {
 
 func TestParseDate_RefusesWhatIsNotADay(t *testing.T) {
 	t.Parallel()
-	for _, s := range []string{"", "2026-02-30", "2026-2-3", "18.05.2026", "2026-05-18T00:00:00Z"} {
+	for _, s := range []string{"", "2026-02-30", "2026-2-3", "18.05.2026", "2026-05-18T00:00:00Z", "0000-01-01", "-001-01-01"} {
 		if d, err := ParseDate(s); err == nil {
 			t.Errorf("ParseDate(%q) = %s, want an error", s, d)
 		}

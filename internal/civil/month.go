@@ -14,7 +14,7 @@ type YearMonth struct {
 // ParseYearMonth reads "YYYY-MM".
 func ParseYearMonth(s string) (YearMonth, error) {
 	t, err := time.Parse("2006-01", s)
-	if err != nil {
+	if err != nil || t.Year() < 1 {
 		return YearMonth{}, fmt.Errorf("%q is not a month of the form 2026-05", s)
 	}
 	return YearMonth{Year: t.Year(), Month: t.Month()}, nil

@@ -5,12 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
+	"math"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"github.com/shopspring/decimal"
 
 	"crosswalk/internal/civil"
 )
@@ -24,8 +24,13 @@ type cursor struct {
 	Keys     []*string `json:"k,omitempty"`
 }
 
-// maxCursor bounds what is decoded; no cursor of ours comes near it.
-const maxCursor = 16 << 10
+// maxCursor bounds what is decoded, maxPosition where a row may stand and maxDigits a number; no cursor of ours comes
+// near them.
+const (
+	maxCursor   = 16 << 10
+	maxPosition = math.MaxInt32 - MaxSize
+	maxDigits   = 100
+)
 
 func (c cursor) encode() string {
 	data, err := json.Marshal(c)
@@ -55,7 +60,7 @@ func decodeCursor(text string, ordering uint32, keys []key) (*cursor, error) {
 	if c.Ordering != ordering {
 		return nil, inputErrorf("this cursor belongs to another list or ordering: start again without it, or keep orderBy as it was")
 	}
-	if len(c.Keys) != len(keys) || c.Position < 0 {
+	if len(c.Keys) != len(keys) || c.Position < 0 || c.Position > maxPosition {
 		return nil, malformed
 	}
 	for i, k := range keys {
@@ -77,16 +82,21 @@ func (t Type) accepts(text string) bool {
 	case Integer:
 		_, err = strconv.ParseInt(text, 10, 64)
 	case Number:
-		_, err = decimal.NewFromString(text)
+		return len(text) <= maxDigits && plainNumber.MatchString(text)
 	case Boolean:
 		return text == "true" || text == "false"
 	case Date:
 		_, err = civil.ParseDate(text)
 	case Instant:
-		_, err = time.Parse("2006-01-02 15:04:05.999999-07", text)
+		const written = "2006-01-02 15:04:05.999999+00"
+		at, err := time.Parse(written, text)
+		return err == nil && at.Year() > 0 && at.Format(written) == text
 	}
 	return err == nil
 }
+
+// plainNumber is how PostgreSQL writes a number.
+var plainNumber = regexp.MustCompile(`^-?[0-9]+(\.[0-9]+)?$`)
 
 // ordering returns a number that stands for the list and its order in cursors.
 func (g *Grid) ordering(order []Order) uint32 {

@@ -90,7 +90,7 @@ func (s *statement) beyond(c *cursor, keys []key, backward bool) string {
 		case values[i] == nil:
 			equal = append(equal, k.sql+" IS NULL")
 		default:
-			equal = append(equal, k.sql+" = "+s.arg(values[i]))
+			equal = append(equal, k.sql+" = "+s.keyArg(k, values[i]))
 		}
 	}
 	return "(" + strings.Join(alternatives, "\n\t\tOR ") + ")"
@@ -113,7 +113,7 @@ func (s *statement) rowComparison(keys []key, values []any, backward bool) strin
 	}
 	left, right := make([]string, len(keys)), make([]string, len(keys))
 	for i, k := range keys {
-		left[i], right[i] = k.sql, s.arg(values[i])
+		left[i], right[i] = k.sql, s.keyArg(k, values[i])
 	}
 	return "(" + strings.Join(left, ", ") + ")" + operator + "(" + strings.Join(right, ", ") + ")"
 }
@@ -131,9 +131,18 @@ func (s *statement) step(k key, value any, backward bool) string {
 	if k.descending != backward {
 		operator = " < "
 	}
-	comparison := k.sql + operator + s.arg(value)
+	comparison := k.sql + operator + s.keyArg(k, value)
 	if k.nullable && !backward {
 		return "(" + comparison + " OR " + k.sql + " IS NULL)"
 	}
 	return comparison
+}
+
+// keyArg adds the value of a key. Whole numbers are compared as the largest type there is, so that one that is too
+// large for its column is beyond all rows rather than an error.
+func (s *statement) keyArg(k key, value any) string {
+	if k.kind == Integer {
+		return s.arg(value) + "::bigint"
+	}
+	return s.arg(value)
 }
