@@ -17,7 +17,7 @@ import (
 )
 
 // loadSchema reads the schema as it was written.
-func loadSchema(t *testing.T) *ast.Schema {
+func loadSchema(t testing.TB) *ast.Schema {
 	t.Helper()
 	text, err := os.ReadFile("../../schema.graphqls")
 	if err != nil {
