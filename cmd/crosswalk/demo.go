@@ -24,6 +24,7 @@ import (
 	"crosswalk/internal/postgres/server"
 	simconnectwise "crosswalk/internal/simulator/connectwise"
 	simplatform "crosswalk/internal/simulator/platform"
+	"crosswalk/internal/telemetry"
 )
 
 // demoCommand runs everything in one process, with believable data.
@@ -39,6 +40,7 @@ type demo struct {
 	*demoCommand
 	log   *slog.Logger
 	state *demoState
+	watch *telemetry.Telemetry
 	db    *postgres.DB
 	ends  []func()
 }
@@ -47,7 +49,7 @@ type demo struct {
 func (c *demoCommand) Run(ctx context.Context, stdout io.Writer, log *slog.Logger) error {
 	d := &demo{demoCommand: c, log: log}
 	defer d.end()
-	for _, step := range []func(context.Context) error{d.openDatabase, d.openState, d.startSimulators} {
+	for _, step := range []func(context.Context) error{d.startTelemetry, d.openDatabase, d.openState, d.startSimulators} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -63,7 +65,7 @@ func (c *demoCommand) Run(ctx context.Context, stdout io.Writer, log *slog.Logge
 	if err != nil {
 		return err
 	}
-	config.DB, config.KeyRing, config.AllowInsecureUpstreams = d.db, ring, true
+	config.DB, config.KeyRing, config.AllowInsecureUpstreams, config.Telemetry = d.db, ring, true, d.watch
 	return serve(ctx, config, func(g *gateway.Gateway) { d.explain(stdout, g.Address()) })
 }
 
@@ -71,6 +73,14 @@ func (d *demo) end() {
 	for i := len(d.ends) - 1; i >= 0; i-- {
 		d.ends[i]()
 	}
+}
+
+func (d *demo) startTelemetry(ctx context.Context) error {
+	watch, stop, err := startTelemetry(ctx, d.log)
+	if err == nil {
+		d.watch, d.ends = watch, append(d.ends, stop)
+	}
+	return err
 }
 
 // openState reads what earlier demos on this database kept. It runs after openDatabase, which makes sure that no
@@ -132,7 +142,7 @@ func (d *demo) openDatabase(ctx context.Context) error {
 	if err := migrate(ctx, dsn); err != nil {
 		return err
 	}
-	db, err := postgres.Open(ctx, dsn, postgres.Options{})
+	db, err := postgres.Open(ctx, dsn, d.watch.DatabaseOptions())
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,11 @@ type databaseFlags struct {
 
 // open connects and refuses a database whose schema this binary does not fit.
 func (f databaseFlags) open(ctx context.Context) (*postgres.DB, error) {
-	db, err := postgres.Open(ctx, f.DatabaseURL, postgres.Options{})
+	return f.openWith(ctx, postgres.Options{})
+}
+
+func (f databaseFlags) openWith(ctx context.Context, options postgres.Options) (*postgres.DB, error) {
+	db, err := postgres.Open(ctx, f.DatabaseURL, options)
 	if err != nil {
 		return nil, err
 	}

@@ -26,6 +26,7 @@ type serveCommand struct {
 // gatewayFlags are what serve and demo have in common.
 type gatewayFlags struct {
 	Listen         string        `env:"CROSSWALK_LISTEN" default:"127.0.0.1:8080" help:"Address to listen on."`
+	MetricsListen  string        `env:"CROSSWALK_METRICS_LISTEN" placeholder:"ADDRESS" help:"Address to serve /metrics on instead of the one above."`
 	Now            time.Time     `env:"CROSSWALK_NOW" optional:"" help:"Freeze what business rules take for today (RFC 3339); for demonstrations."`
 	PSABudget      time.Duration `name:"psa-budget" env:"CROSSWALK_PSA_BUDGET" default:"2s" help:"How long one operation waits for ConnectWise in all."`
 	PSAFreshness   time.Duration `name:"psa-freshness" env:"CROSSWALK_PSA_FRESHNESS" default:"5s" help:"How long an answer of ConnectWise serves other requests."`
@@ -52,6 +53,7 @@ func or(flag *bool, otherwise bool) bool {
 func (f gatewayFlags) config(log *slog.Logger, tokens ...explorer.Token) (gateway.Config, error) {
 	config := gateway.Config{
 		Listen:            f.Listen,
+		MetricsListen:     f.MetricsListen,
 		SettleDelay:       f.SettleDelay,
 		PSABudget:         f.PSABudget,
 		PSAFreshness:      f.PSAFreshness,
@@ -82,7 +84,12 @@ func (c *serveCommand) Run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	db, err := c.open(ctx)
+	watch, stopWatching, err := startTelemetry(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer stopWatching()
+	db, err := c.openWith(ctx, watch.DatabaseOptions())
 	if err != nil {
 		return err
 	}
@@ -91,7 +98,7 @@ func (c *serveCommand) Run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	config.DB, config.KeyRing, config.AllowInsecureUpstreams = db, ring, c.AllowInsecureUpstreams
+	config.DB, config.KeyRing, config.AllowInsecureUpstreams, config.Telemetry = db, ring, c.AllowInsecureUpstreams, watch
 	if config.OIDC, err = c.issuer(); err != nil {
 		return err
 	}
@@ -111,7 +118,7 @@ func serve(ctx context.Context, config gateway.Config, started func(*gateway.Gat
 	}
 	if err := g.Start(ctx); err != nil {
 		if errors.Is(err, syscall.EADDRINUSE) {
-			return fmt.Errorf("%w: choose another one with --listen or CROSSWALK_LISTEN", err)
+			return fmt.Errorf("%w: choose another one with --listen or CROSSWALK_LISTEN (--metrics-listen or CROSSWALK_METRICS_LISTEN for metrics)", err)
 		}
 		return err
 	}

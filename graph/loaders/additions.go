@@ -31,10 +31,8 @@ const listingsAtATime = 8
 // addAdditions gives the set its loaders of Additions.
 func (s *Set) addAdditions(ctx context.Context) {
 	s.listings = semaphore.NewWeighted(listingsAtATime)
-	s.AdditionsOf = newLoader(func(agreements []psa.RecordID) (map[psa.RecordID]AdditionList, error) {
-		return s.listAdditions(ctx, agreements)
-	})
-	s.Posted = newLoader(func(ids []int64) (map[int64]psa.Addition, error) {
+	s.AdditionsOf = newLoader(ctx, s.listAdditions)
+	s.Posted = newLoader(ctx, func(ctx context.Context, ids []int64) (map[int64]psa.Addition, error) {
 		var stored map[int64]psa.Addition
 		err := s.db.Seller(s.seller).Read(ctx, func(ctx context.Context, tx *postgres.Tx) (err error) {
 			stored, err = posting.Additions(ctx, tx, s.seller, ids)
@@ -42,9 +40,7 @@ func (s *Set) addAdditions(ctx context.Context) {
 		})
 		return stored, err
 	})
-	s.Additions = newLoader(func(keys []AdditionKey) (map[AdditionKey]Found[psa.Addition], error) {
-		return s.findAdditions(ctx, keys)
-	})
+	s.Additions = newLoader(ctx, s.findAdditions)
 }
 
 // listAdditions lists agreements side by side. Those that the time is up for are not asked for.

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/graph-gophers/dataloader/v7"
+	"go.opentelemetry.io/otel/trace"
 
 	"crosswalk/internal/psa"
 )
@@ -12,7 +13,9 @@ import (
 // Loader looks up the things of one kind, V by K, for one operation.
 type Loader[K comparable, V any] struct {
 	*dataloader.Loader[K, V]
-	lookUp func([]K) (map[K]V, error)
+	// ctx is the operation's, rather than that of the row that happens to ask first.
+	ctx    context.Context
+	lookUp func(context.Context, []K) (map[K]V, error)
 
 	mu        sync.Mutex
 	announced []K
@@ -32,8 +35,8 @@ type lookedUp[K comparable, V any] struct {
 	err   error
 }
 
-func newLoader[K comparable, V any](lookUp func([]K) (map[K]V, error)) *Loader[K, V] {
-	l := &Loader[K, V]{lookUp: lookUp, lookUps: make(map[K]*lookedUp[K, V])}
+func newLoader[K comparable, V any](ctx context.Context, lookUp func(context.Context, []K) (map[K]V, error)) *Loader[K, V] {
+	l := &Loader[K, V]{ctx: ctx, lookUp: lookUp, lookUps: make(map[K]*lookedUp[K, V])}
 	l.Loader = dataloader.NewBatchedLoader(l.batch, dataloader.WithWait[K, V](window), dataloader.WithBatchCapacity[K, V](capacity))
 	return l
 }
@@ -47,9 +50,10 @@ func (l *Loader[K, V]) Announce(ids ...K) {
 	l.announced = append(l.announced, ids...)
 }
 
-// batch answers the asks of a moment. The look-ups they are part of may have been begun by an earlier batch.
-func (l *Loader[K, V]) batch(_ context.Context, ids []K) []*dataloader.Result[V] {
-	asked := l.ask(ids)
+// batch answers the asks of a moment. The look-ups they are part of may have been begun by an earlier batch. In
+// traces, a look-up belongs to the row that asked first.
+func (l *Loader[K, V]) batch(row context.Context, ids []K) []*dataloader.Result[V] {
+	asked := l.ask(trace.ContextWithSpan(l.ctx, trace.SpanFromContext(row)), ids)
 	results := make([]*dataloader.Result[V], len(ids))
 	for i, id := range ids {
 		<-asked[i].done
@@ -59,12 +63,12 @@ func (l *Loader[K, V]) batch(_ context.Context, ids []K) []*dataloader.Result[V]
 }
 
 // ask returns the look-up that each id is part of, and makes the one of those that no batch has asked for yet.
-func (l *Loader[K, V]) ask(ids []K) []*lookedUp[K, V] {
+func (l *Loader[K, V]) ask(ctx context.Context, ids []K) []*lookedUp[K, V] {
 	mine := &lookedUp[K, V]{done: make(chan struct{})}
 	defer close(mine.done)
 	asked, missing := l.claim(ids, mine)
 	if len(missing) > 0 {
-		mine.found, mine.err = l.lookUp(missing)
+		mine.found, mine.err = l.lookUp(ctx, missing)
 	}
 	return asked
 }

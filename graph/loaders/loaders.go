@@ -111,10 +111,11 @@ type kind[T any] struct {
 	deleted func(T) bool
 }
 
-// newRecords returns a loader that looks up with the operation's context rather than that of the row that
-// happened to ask first.
+// newRecords returns a loader of records of one kind.
 func newRecords[T any](ctx context.Context, s *Set, k kind[T]) *Records[T] {
-	return newLoader(func(ids []psa.RecordID) (map[psa.RecordID]Found[T], error) { return lookUp(ctx, s, k, ids) })
+	return newLoader(ctx, func(ctx context.Context, ids []psa.RecordID) (map[psa.RecordID]Found[T], error) {
+		return lookUp(ctx, s, k, ids)
+	})
 }
 
 // lookUp asks ConnectWise, and the mirror for what ConnectWise did not give.

@@ -16,7 +16,7 @@ func newRows[T grid.Positioned, R any](
 	ctx context.Context, s *Set, columns []string, number func(T) int64, mapped func(T) *psa.RecordID, records *Records[R],
 	list func(context.Context, *postgres.Tx, postgres.SellerID, grid.Request) (*grid.Result[T], error),
 ) *Rows[T] {
-	return newLoader(func(ids []int64) (map[int64]T, error) {
+	return newLoader(ctx, func(ctx context.Context, ids []int64) (map[int64]T, error) {
 		found := make(map[int64]T, len(ids))
 		err := s.db.Seller(s.seller).Read(ctx, func(ctx context.Context, tx *postgres.Tx) error {
 			// Several pages of one operation may ask for more rows together than a list gives at a time.

@@ -8,6 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"net/http"
+	"slices"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -33,6 +36,7 @@ import (
 	"crosswalk/internal/psa"
 	"crosswalk/internal/psa/connectwise"
 	"crosswalk/internal/schedule"
+	"crosswalk/internal/telemetry"
 )
 
 // Config says what a replica runs on. DB, KeyRing and Listen are required; the rest has defaults.
@@ -68,8 +72,10 @@ type Config struct {
 	PersistedOnly string
 	// SlowOperation is how long an operation takes that is logged as slow; 0 means 2 s.
 	SlowOperation time.Duration
-	// Observer is told which limits are reached; nil for nobody.
-	Observer httpapi.Observer
+	// Telemetry counts, times and traces what the replica does; nil means a new one without traces.
+	Telemetry *telemetry.Telemetry
+	// MetricsListen is the address to serve /metrics on; empty means Listen.
+	MetricsListen string
 	// Explorer is served at /; nil switches it off.
 	Explorer *explorer.Config
 	// Log takes what concerns operators; nil means slog.Default.
@@ -89,6 +95,7 @@ type Gateway struct {
 
 	clients  *connectwise.Pool
 	server   *httpapi.Server
+	metrics  *httpapi.Server
 	handler  *httpapi.Handler
 	services []service
 }
@@ -101,6 +108,9 @@ func New(config Config) (*Gateway, error) {
 	if config.PSABudget <= 0 {
 		config.PSABudget = 2 * time.Second
 	}
+	if config.Telemetry == nil {
+		config.Telemetry = telemetry.New(telemetry.Options{Log: config.Log})
+	}
 	accounts := account.NewService(config.DB, config.KeyRing, time.Now, account.Options{AllowInsecureUpstreams: config.AllowInsecureUpstreams})
 	authenticator, err := config.authenticator(accounts)
 	if err != nil {
@@ -108,10 +118,13 @@ func New(config Config) (*Gateway, error) {
 	}
 	upstream := upstreams{config: config, accounts: accounts}
 	clients := connectwise.NewPool(upstream.connectWise)
+	if err := config.watch(clients); err != nil {
+		return nil, err
+	}
 	directory := psa.NewDirectory(clients, psa.DirectoryOptions{Freshness: config.PSAFreshness})
 
 	listener := notify.NewListener(config.DB, config.Log)
-	runner := jobs.NewRunner(config.DB, jobs.Options{Listener: listener, Lease: config.Lease, Log: config.Log})
+	runner := jobs.NewRunner(config.DB, jobs.Options{Listener: listener, Lease: config.Lease, Observer: config.Telemetry, Log: config.Log})
 	sources := mapping.Sources{Clients: clients, Feed: upstream.feed, Today: upstream.today}
 	runner.Handle(mapping.KindSync, config.filling((&mapping.Synchronizer{Sources: sources}).Run,
 		"psa_company", "psa_agreement", "organization", "contract"))
@@ -121,6 +134,7 @@ func New(config Config) (*Gateway, error) {
 		"vendor", "offer", "organization", "contract", "invoice", "invoice_line", "invoice_line_total"))
 	runner.Handle(posting.Kind, config.filling((&posting.Poster{
 		Clients: clients, Today: upstream.today, Settings: accounts.Settings, SettleDelay: config.SettleDelay,
+		Observe: config.Telemetry.AdditionWritten,
 	}).Run, "addition", "addition_write", "created_agreement", "posting_item"))
 
 	resolver := &graph.Resolver{
@@ -134,6 +148,10 @@ func New(config Config) (*Gateway, error) {
 			return notice.Seller, err
 		}),
 	}
+	documents, err := config.documents()
+	if err != nil {
+		return nil, err
+	}
 	handler, err := httpapi.New(httpapi.Config{
 		Schema:         resolver.Schema(httpapi.WithoutDefer),
 		SDL:            graph.SDL(),
@@ -142,25 +160,60 @@ func New(config Config) (*Gateway, error) {
 		Logger:         config.Log,
 		Limits:         config.Limits,
 		Cost:           cost.Of,
-		Observer:       config.Observer,
+		Observer:       config.Telemetry,
 		SlowOperation:  config.SlowOperation,
 		PersistedOnly:  config.PersistedOnly,
 		HideSchema:     config.HideSchema,
 		AllowedOrigins: config.AllowedOrigins,
 		Explorer:       config.Explorer,
+		Instrument:     config.Telemetry.Instrument,
+		Metrics:        config.publicMetrics(),
+		Watchers:       config.Telemetry.Watchers(documents...),
 		Extensions:     []graphql.HandlerExtension{graph.Operation{Resolver: resolver}},
 	})
 	if err != nil {
 		return nil, err
 	}
 	server := httpapi.NewServer(config.Listen, handler, config.Log)
-	return &Gateway{
-		Accounts: accounts, clients: clients, server: server, handler: handler,
+	g := &Gateway{
+		Accounts: accounts, clients: clients, server: server, metrics: server, handler: handler,
 		services: []service{
 			listener, runner, activity.NewPurger(config.DB, time.Now, config.Log),
 			schedule.New(config.DB, accounts, enqueueDailySync, schedule.Options{Log: config.Log}), server,
 		},
-	}, nil
+	}
+	if config.MetricsListen != "" {
+		g.metrics = httpapi.NewServer(config.MetricsListen, httpapi.NewMetrics(config.Telemetry.Metrics()), config.Log)
+		g.services = append([]service{g.metrics}, g.services...)
+	}
+	return g, nil
+}
+
+// watch has what is asked for when metrics are read.
+func (c Config) watch(clients *connectwise.Pool) error {
+	return errors.Join(c.Telemetry.WatchPool(c.DB.Pool().Stats), c.Telemetry.WatchCircuits(clients.Circuits))
+}
+
+// publicMetrics is what /metrics answers beside /graphql; nil where it is served elsewhere.
+func (c Config) publicMetrics() http.Handler {
+	if c.MetricsListen != "" {
+		return nil
+	}
+	return c.Telemetry.Metrics()
+}
+
+// documents returns those whose operations metrics name: the only ones allowed, or the explorer's examples.
+func (c Config) documents() ([]string, error) {
+	if c.PersistedOnly != "" {
+		allowed, err := httpapi.ReadDocuments(c.PersistedOnly)
+		return slices.Collect(maps.Values(allowed)), err
+	}
+	examples, err := explorer.Examples()
+	documents := make([]string, len(examples))
+	for i, example := range examples {
+		documents[i] = example.Query
+	}
+	return documents, err
 }
 
 // authenticator tells who holds a token.
@@ -209,6 +262,9 @@ func (g *Gateway) Start(ctx context.Context) error {
 
 // Address returns where the gateway listens, once it does.
 func (g *Gateway) Address() string { return g.server.Address() }
+
+// MetricsAddress returns where /metrics is served, once it is.
+func (g *Gateway) MetricsAddress() string { return g.metrics.Address() }
 
 // Done is closed when the gateway stops serving; Err then says why, if not because of Stop.
 func (g *Gateway) Done() <-chan struct{} { return g.server.Done() }
@@ -263,6 +319,7 @@ func (u upstreams) connectWise(ctx context.Context, seller postgres.SellerID) (c
 		PrivateKey: saved.PrivateKey.Reveal(), ClientID: saved.ClientID.Reveal(),
 		AllowInsecure: u.config.AllowInsecureUpstreams, CallsPerMinute: u.config.PSACallsPerMinute,
 		RetryPause: u.config.RetryPause, Log: u.config.Log.With("seller", seller.String()),
+		Observe: u.config.Telemetry.ConnectWiseCalled,
 	}, saved.Revision, nil
 }
 
@@ -274,6 +331,7 @@ func (u upstreams) feed(ctx context.Context, seller postgres.SellerID) (platform
 	config := feed.Config{
 		BaseURL: saved.URL, Key: saved.Key.Reveal(), Token: saved.Token.Reveal(),
 		AllowInsecure: u.config.AllowInsecureUpstreams, Log: u.config.Log.With("seller", seller.String()),
+		Observe: u.config.Telemetry.PlatformCalled,
 	}
 	if pause := u.config.RetryPause; pause > 0 {
 		config.Backoff = func() backoff.BackOff { return backoff.NewConstantBackOff(pause) }

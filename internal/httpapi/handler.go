@@ -74,6 +74,14 @@ func New(config Config) (*Handler, error) {
 	return handler, nil
 }
 
+// NewMetrics returns what answers at /metrics alone, for a Server that is not
+// for callers.
+func NewMetrics(metrics http.Handler) *Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET "+metricsPath, metrics)
+	return &Handler{Handler: mux, streams: &streams{}}
+}
+
 // routeIn returns a function that tells which pattern a request's path
 // matches, without the method.
 func routeIn(mux *http.ServeMux) func(*http.Request) string {

@@ -28,9 +28,8 @@ type Options struct {
 	MaxConnections int
 	// StatementTimeout ends statements that run longer on the server; 0 means 60 s. Background runs lift it for their transaction.
 	StatementTimeout time.Duration
-	// Wrap, if set, returns a connector to use in the place of the driver's, which it is given; for traces. What it
-	// returns must behave as the driver's does.
-	Wrap func(driver.Connector) driver.Connector
+	// OpenDB, if set, takes the place of sql.OpenDB; for traces. What it opens must behave as the driver does.
+	OpenDB func(driver.Connector) *sql.DB
 }
 
 // DB is a pool of connections to one database. It is safe for concurrent use.
@@ -78,15 +77,15 @@ func Open(ctx context.Context, dsn string, options Options) (*DB, error) {
 
 // OpenAsOwner connects with all rights that the login has, to migrate and for tests that play the administrator.
 func OpenAsOwner(ctx context.Context, dsn string, options Options) (*DB, error) {
-	direct, err := pq.NewConnector(sessionDSN(dsn, options))
+	connector, err := pq.NewConnector(sessionDSN(dsn, options))
 	if err != nil {
 		return nil, fmt.Errorf("the database address cannot be read: %w", err)
 	}
-	var connector driver.Connector = direct
-	if options.Wrap != nil {
-		connector = options.Wrap(direct)
+	openDB := sql.OpenDB
+	if options.OpenDB != nil {
+		openDB = options.OpenDB
 	}
-	pool := sqlx.NewDb(sql.OpenDB(connector), "postgres")
+	pool := sqlx.NewDb(openDB(connector), "postgres")
 	limit := options.MaxConnections
 	if limit <= 0 {
 		limit = 24

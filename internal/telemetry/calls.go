@@ -18,17 +18,18 @@ func (t *Telemetry) ConnectWiseCalled(ctx context.Context, call connectwise.Call
 	if call.Status == http.StatusTooManyRequests {
 		t.rateLimited.Inc()
 	}
-	t.called(ctx, request{"connectwise", call.Operation, call.Status, call.Duration, call.Err != nil})
+	t.called(ctx, request{"connectwise", call.Method, call.Operation, call.Status, call.Duration, call.Err != nil})
 }
 
 // PlatformCalled takes a request that was made to the Platform.
 func (t *Telemetry) PlatformCalled(ctx context.Context, call feed.Call) {
-	t.called(ctx, request{"platform", call.Operation, call.Status, call.Duration, call.Err != nil})
+	t.called(ctx, request{"platform", http.MethodGet, call.Operation, call.Status, call.Duration, call.Err != nil})
 }
 
 // request is one that was made to another system.
 type request struct {
 	peer      string
+	method    string
 	operation string
 	status    int
 	took      time.Duration
@@ -53,13 +54,14 @@ func (t *Telemetry) called(ctx context.Context, r request) {
 	if r.status != 0 {
 		status = strconv.Itoa(r.status)
 	}
-	t.calls.WithLabelValues(r.peer, r.operation, status, r.errorType()).Observe(r.took.Seconds())
+	t.calls.WithLabelValues(r.peer, r.operation, r.method, status, r.errorType()).Observe(r.took.Seconds())
 	if !t.isTraced(ctx) {
 		return
 	}
 	end := time.Now()
 	_, span := t.tracer.Start(ctx, r.peer+": "+r.operation, trace.WithSpanKind(trace.SpanKindClient), trace.WithTimestamp(end.Add(-r.took)),
-		trace.WithAttributes(attribute.String("peer.service", r.peer), attribute.String("crosswalk.operation", r.operation)))
+		trace.WithAttributes(attribute.String("peer.service", r.peer), attribute.String("crosswalk.operation", r.operation),
+			attribute.String("http.request.method", r.method)))
 	if r.status != 0 {
 		span.SetAttributes(attribute.Int("http.response.status_code", r.status))
 	}

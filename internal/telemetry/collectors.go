@@ -11,10 +11,11 @@ import (
 // WatchPool adds the metrics of a pool of database connections.
 func (t *Telemetry) WatchPool(stats func() sql.DBStats) error {
 	const state = "db_client_connection_state"
+	pool := prometheus.Labels{"db_client_connection_pool_name": "postgresql"}
 	return t.register(&poolCollector{
 		stats:   stats,
-		count:   prometheus.NewDesc("db_client_connection_count", "Connections to the database, by what they do.", []string{state}, nil),
-		most:    prometheus.NewDesc("db_client_connection_max", "Most connections to the database.", nil, nil),
+		count:   prometheus.NewDesc("db_client_connection_count", "Connections to the database, by what they do.", []string{state}, pool),
+		most:    prometheus.NewDesc("db_client_connection_max", "Most connections to the database.", nil, pool),
 		waits:   prometheus.NewDesc("crosswalk_db_connection_waits_total", "Times that a connection had to be waited for.", nil, nil),
 		waiting: prometheus.NewDesc("crosswalk_db_connection_wait_seconds_total", "Time spent waiting for connections.", nil, nil),
 	})

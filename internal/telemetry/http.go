@@ -130,7 +130,8 @@ func (e *exchange) tell() {
 	if e.span == nil {
 		return
 	}
-	e.span.SetAttributes(attribute.Int("http.response.status_code", e.status))
+	e.span.SetAttributes(attribute.Int("http.response.status_code", e.status),
+		attribute.String("crosswalk.request.id", e.Header().Get("X-Request-Id")))
 	if e.status >= http.StatusInternalServerError {
 		fail(e.span, code)
 	}

@@ -37,12 +37,13 @@ func newMetrics(registry *prometheus.Registry) *metrics {
 			"Requests answered; for streams, the time until they began.", "http_request_method", "http_route", "http_response_status_code"),
 		active: gauge("http_server_active_requests", "Requests being answered, open streams included.", "http_request_method"),
 		operations: histogram("crosswalk_graphql_operation_duration_seconds", requestBuckets,
-			"GraphQL operations executed. Names are told of documents that come with the gateway or are the only ones allowed.",
-			"operation_type", "operation_name", "outcome"),
+			"Queries and mutations answered. The name is told of documents that come with the gateway or are the only ones "+
+				"allowed, the root field where there is one, error_type is the code of the first error.",
+			"graphql_operation_type", "graphql_operation_name", "graphql_root_field", "error_type"),
 		subscriptions: prometheus.NewGauge(prometheus.GaugeOpts{Name: "crosswalk_graphql_subscriptions", Help: "Subscriptions open."}),
 		limits:        counter("crosswalk_limit_refusals_total", "Operations that a limit refused or stopped.", "limit"),
 		calls: histogram("http_client_request_duration_seconds", requestBuckets,
-			"Requests to ConnectWise and the Platform.", "peer", "operation", "http_response_status_code", "error_type"),
+			"Requests to ConnectWise and the Platform.", "peer_service", "operation", "http_request_method", "http_response_status_code", "error_type"),
 		rateLimited: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "crosswalk_psa_rate_limited_total", Help: "Requests that ConnectWise answered with 429.",
 		}),

@@ -62,9 +62,12 @@ func New(options Options) *Telemetry {
 	if options.Resource == nil {
 		options.Resource = describe()
 	}
+	limits := sdktrace.NewSpanLimits()
+	limits.EventCountLimit = 0 // what libraries note of an error is its text
 	t.provider = sdktrace.NewTracerProvider(
 		sdktrace.WithBatcher(quiet{options.Exporter, options.Log}),
 		sdktrace.WithResource(options.Resource),
+		sdktrace.WithRawSpanLimits(limits),
 	)
 	t.tracer = t.provider.Tracer("crosswalk")
 	return t

@@ -135,7 +135,7 @@ func (c *Client) lookupCodebase(companyID string) func(context.Context) lookup {
 	return func(ctx context.Context) lookup {
 		started := c.clock()
 		found, status, err := c.companyInfo(ctx, address)
-		c.observe(ctx, Call{Operation: "read the company info", Status: status, Duration: c.clock().Sub(started), Err: err})
+		c.observe(ctx, Call{Operation: "read the company info", Method: http.MethodGet, Status: status, Duration: c.clock().Sub(started), Err: err})
 		if err != nil {
 			c.log.WarnContext(ctx, "the ConnectWise codebase is not known, the default is used",
 				"status", status, "error", c.redact(err.Error()))

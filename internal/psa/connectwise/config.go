@@ -47,6 +47,8 @@ type Config struct {
 type Call struct {
 	// Operation says what the request was for, in a few words that do not vary: "list companies".
 	Operation string
+	// Method is the HTTP method.
+	Method string
 	// Status is the HTTP status; 0 when no answer came.
 	Status   int
 	Duration time.Duration

@@ -194,7 +194,7 @@ func (c *Client) decode(call call, received answer) error {
 }
 
 func (c *Client) report(ctx context.Context, call call, received answer, took time.Duration, err error) {
-	c.observe(ctx, Call{Operation: call.operation, Status: received.status, Duration: took, Err: err})
+	c.observe(ctx, Call{Operation: call.operation, Method: call.method, Status: received.status, Duration: took, Err: err})
 	if err == nil || errors.Is(err, errCallerGaveUp) {
 		return
 	}

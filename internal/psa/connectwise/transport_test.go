@@ -237,12 +237,12 @@ func TestObserve_IsToldOfEveryRequest(t *testing.T) {
 		c.Observe = func(_ context.Context, call Call) {
 			mu.Lock()
 			defer mu.Unlock()
-			calls = append(calls, fmt.Sprintf("%s %d %t", call.Operation, call.Status, call.Err == nil))
+			calls = append(calls, fmt.Sprintf("%s %s %d %t", call.Method, call.Operation, call.Status, call.Err == nil))
 		}
 	})
 	_, _ = client.SystemInfo(t.Context())
 	_, _ = client.CreateAddition(t.Context(), 9, psa.NewAddition{})
-	want := "read the company info 200 true; read the system information 502 false; read the system information 200 true; create additions 502 false"
+	want := "GET read the company info 200 true; GET read the system information 502 false; GET read the system information 200 true; POST create additions 502 false"
 	if got := strings.Join(calls, "; "); got != want {
 		t.Errorf("observed %s, want %s", got, want)
 	}
