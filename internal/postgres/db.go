@@ -85,7 +85,7 @@ func OpenAsOwner(ctx context.Context, dsn string, options Options) (*DB, error) 
 	if options.OpenDB != nil {
 		openDB = options.OpenDB
 	}
-	pool := sqlx.NewDb(openDB(connector), "postgres")
+	pool := sqlx.NewDb(openDB(sessions{connector}), "postgres")
 	limit := options.MaxConnections
 	if limit <= 0 {
 		limit = 24
@@ -202,8 +202,30 @@ func (s *SystemDB) Write(ctx context.Context, fn func(ctx context.Context, tx *T
 	return s.db.run(ctx, readWrite, everySeller, fn)
 }
 
+// ReadOne runs fn, which runs a single statement: that sees one snapshot without a transaction, which saves two round
+// trips. It may run fn twice when the connection breaks.
+func (s *SellerDB) ReadOne(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) error {
+	return s.db.one(ctx, s.id.String(), fn)
+}
+
+// Call queries a function of the database that sets its own scope.
+func (db *DB) Call(ctx context.Context, rows any, query string, args ...any) error {
+	return db.one(ctx, anyScope, func(ctx context.Context, tx *Tx) error {
+		return tx.SelectContext(Reuse(ctx), rows, query, args...)
+	})
+}
+
 // Tx is one transaction. Its methods must not be used concurrently.
-type Tx struct{ *sqlx.Tx }
+type Tx struct{ statements }
+
+// statements are what can be run in a transaction.
+type statements interface {
+	sqlx.ExtContext
+	GetContext(ctx context.Context, row any, query string, args ...any) error
+	SelectContext(ctx context.Context, rows any, query string, args ...any) error
+	NamedExecContext(ctx context.Context, query string, arg any) (sql.Result, error)
+	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
+}
 
 // mode is how a transaction runs, and which of its failures are worth another try.
 type mode struct {
@@ -221,10 +243,22 @@ var (
 )
 
 func (db *DB) run(ctx context.Context, m mode, scope string, fn func(context.Context, *Tx) error) error {
+	ctx = withScope(ctx, scope)
 	for attempt := 1; ; attempt++ {
-		err := db.once(ctx, m, scope, fn)
-		if err == nil || attempt == attempts || ctx.Err() != nil || !m.retry(err) && !neverBegan(err) {
-			return translate(ctx, err)
+		err := db.once(ctx, m, fn)
+		if err == nil || attempt == attempts || ctx.Err() != nil || !m.retry(err) && !neverBegan(err) && !isOutdated(err) {
+			return explain(ctx, m, err)
+		}
+	}
+}
+
+// one runs a single statement.
+func (db *DB) one(ctx context.Context, scope string, fn func(context.Context, *Tx) error) error {
+	ctx = withScope(ctx, scope)
+	for attempt := 1; ; attempt++ {
+		err := fn(ctx, &Tx{db.pool})
+		if err == nil || attempt == attempts || ctx.Err() != nil || !isConnectionLost(err) && !isOutdated(err) {
+			return explain(ctx, readOnly, db.waited(err))
 		}
 	}
 }
@@ -242,7 +276,7 @@ func neverBegan(err error) bool {
 }
 
 // once runs one transaction. The result is named so that a failed commit is an error.
-func (db *DB) once(ctx context.Context, m mode, scope string, fn func(context.Context, *Tx) error) (err error) {
+func (db *DB) once(ctx context.Context, m mode, fn func(context.Context, *Tx) error) (err error) {
 	tx, err := db.pool.BeginTxx(ctx, &m.options)
 	if err != nil {
 		return &beginError{err}
@@ -260,11 +294,7 @@ func (db *DB) once(ctx context.Context, m mode, scope string, fn func(context.Co
 			err = fmt.Errorf("commit: %w", err)
 		}
 	}()
-	// The scope is a number or a star of our own making, never text from outside.
-	if _, err := tx.ExecContext(ctx, "SET LOCAL crosswalk.seller_id = '"+scope+"'"); err != nil {
-		return fmt.Errorf("set scope: %w", err)
-	}
-	return fn(ctx, &Tx{Tx: tx})
+	return fn(ctx, &Tx{tx})
 }
 
 // translate makes a cancelled or expired context the error it caused: the driver reports either as a

@@ -1,0 +1,206 @@
+package postgres
+
+import (
+	"container/list"
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"fmt"
+
+	"github.com/lib/pq"
+	"github.com/lib/pq/pqerror"
+)
+
+// Round trips are most of what a small query costs, so a session saves those it can: a transaction begins and is told
+// its scope in one, statements that are run again and again are prepared once, and a single statement needs no
+// transaction.
+//
+// A session outside of transactions has a scope, too. It is set before the first statement that asks for another one
+// than the statement before, so that what one caller leaves behind never holds for the next.
+
+// sessions opens sessions.
+type sessions struct{ driver.Connector }
+
+// Connect opens one.
+func (s sessions) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := s.Connector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &session{connection: conn.(connection), prepared: make(map[string]*list.Element), order: list.New()}, nil
+}
+
+// connection is what the driver's connections can do.
+type connection interface {
+	driver.Conn
+	driver.Tx
+	driver.ConnBeginTx
+	driver.ConnPrepareContext
+	driver.QueryerContext
+	driver.ExecerContext
+	driver.Pinger
+	driver.SessionResetter
+	driver.Validator
+	driver.NamedValueChecker
+}
+
+// session is one connection to the server.
+type session struct {
+	connection
+	// scope is that of statements outside of transactions.
+	scope         string
+	inTransaction bool
+
+	// prepared are the statements by their text; order has the one used last in front.
+	prepared map[string]*list.Element
+	order    *list.List
+	// stale is true once a prepared statement turned out not to fit the schema any more.
+	stale bool
+}
+
+// maxPrepared bounds the statements of a session. There are as many as there are shapes of lists that people use.
+const maxPrepared = 64
+
+type preparedStatement struct {
+	text string
+	driver.Stmt
+}
+
+type (
+	scopeKey struct{}
+	reuseKey struct{}
+)
+
+// withScope returns a context for statements and transactions of a scope.
+func withScope(ctx context.Context, scope string) context.Context {
+	return context.WithValue(ctx, scopeKey{}, scope)
+}
+
+// anyScope is the scope of statements that set their own.
+const anyScope = "any"
+
+// scopeOf returns the scope that ctx asks for; empty is none, in which no row is seen.
+func scopeOf(ctx context.Context) string {
+	scope, _ := ctx.Value(scopeKey{}).(string)
+	return scope
+}
+
+// Reuse returns a context whose statements are prepared, and run again without being parsed and, mostly, planned. It is
+// for statements that are always alike, and planned alike whatever their arguments.
+func Reuse(ctx context.Context) context.Context { return context.WithValue(ctx, reuseKey{}, true) }
+
+// BeginTx begins a transaction and tells it its scope, in one round trip.
+func (s *session) BeginTx(ctx context.Context, options driver.TxOptions) (driver.Tx, error) {
+	scope := scopeOf(ctx)
+	if scope == "" {
+		tx, err := s.connection.BeginTx(ctx, options)
+		return s.began(tx, err)
+	}
+	isolation, access := "READ COMMITTED", "READ WRITE"
+	if sql.IsolationLevel(options.Isolation) == sql.LevelRepeatableRead {
+		isolation = "REPEATABLE READ"
+	}
+	if options.ReadOnly {
+		access = "READ ONLY"
+	}
+	// The scope is a number or a star of our own making, never text from outside.
+	_, err := s.connection.ExecContext(ctx, "BEGIN ISOLATION LEVEL "+isolation+" "+access+"; SET LOCAL crosswalk.seller_id = '"+scope+"'", nil)
+	return s.began(s.connection, err)
+}
+
+func (s *session) began(tx driver.Tx, err error) (driver.Tx, error) {
+	if err != nil {
+		return nil, err
+	}
+	s.inTransaction = true
+	return transaction{s, tx}, nil
+}
+
+// transaction is one of a session.
+type transaction struct {
+	session *session
+	driver.Tx
+}
+
+// Commit ends it.
+func (t transaction) Commit() error {
+	t.session.inTransaction = false
+	return t.Tx.Commit()
+}
+
+// Rollback ends it.
+func (t transaction) Rollback() error {
+	t.session.inTransaction = false
+	return t.Tx.Rollback()
+}
+
+// enter makes sure that a statement outside of transactions runs in the scope it asks for.
+func (s *session) enter(ctx context.Context) error {
+	scope := scopeOf(ctx)
+	if s.inTransaction || scope == s.scope || scope == anyScope {
+		return nil
+	}
+	set := "RESET crosswalk.seller_id"
+	if scope != "" {
+		set = "SET crosswalk.seller_id = '" + scope + "'"
+	}
+	if _, err := s.connection.ExecContext(ctx, set, nil); err != nil {
+		return fmt.Errorf("set scope: %w", err)
+	}
+	s.scope = scope
+	return nil
+}
+
+// ExecContext runs a statement.
+func (s *session) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	if err := s.enter(ctx); err != nil {
+		return nil, err
+	}
+	return s.connection.ExecContext(ctx, query, args)
+}
+
+// QueryContext runs a query.
+func (s *session) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	if err := s.enter(ctx); err != nil {
+		return nil, err
+	}
+	if reuse, _ := ctx.Value(reuseKey{}).(bool); !reuse || len(args) == 0 {
+		return s.connection.QueryContext(ctx, query, args)
+	}
+	statement, err := s.prepare(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := statement.(driver.StmtQueryContext).QueryContext(ctx, args)
+	if isOutdated(err) {
+		s.stale = true
+	}
+	return rows, err
+}
+
+// isOutdated reports whether a statement was prepared for a schema that has changed since.
+func isOutdated(err error) bool { return pq.As(err, pqerror.FeatureNotSupported) != nil }
+
+// prepare returns the prepared statement for a query.
+func (s *session) prepare(ctx context.Context, query string) (driver.Stmt, error) {
+	if known := s.prepared[query]; known != nil {
+		s.order.MoveToFront(known)
+		return known.Value.(preparedStatement).Stmt, nil
+	}
+	statement, err := s.connection.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	s.prepared[query] = s.order.PushFront(preparedStatement{query, statement})
+	if s.order.Len() > maxPrepared {
+		oldest := s.order.Remove(s.order.Back()).(preparedStatement)
+		delete(s.prepared, oldest.text)
+		if err := oldest.Close(); err != nil {
+			return nil, fmt.Errorf("forget a prepared statement: %w", err)
+		}
+	}
+	return statement, nil
+}
+
+// IsValid reports whether the pool may hand the session out again.
+func (s *session) IsValid() bool { return !s.stale && s.connection.IsValid() }
