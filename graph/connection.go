@@ -28,12 +28,20 @@ func (p pageArguments) request(s selection, byField map[string]string, always ..
 		Page:     page,
 		Total:    s.has("totalCount"),
 		Position: s.has("range"),
-		Sides:    s.under("pageInfo").has("hasNextPage", "hasPreviousPage"),
+		Sides:    s.under("pageInfo").has(opposite(page)),
 	}
 	if !s.has("nodes", "edges", "pageInfo", "range") {
 		req.Page = page.WithoutRows()
 	}
 	return req, nil
+}
+
+// opposite is the field that tells whether the list goes on at the side that a page is not read towards.
+func opposite(page grid.Page) string {
+	if page.IsBackward() {
+		return "hasNextPage"
+	}
+	return "hasPreviousPage"
 }
 
 // connection is a page in the parts that every connection type has.

@@ -26,7 +26,7 @@ type list[T grid.Positioned, Filter, Facets any] struct {
 	fetch func(ctx context.Context, tx *postgres.Tx, req grid.Request) (*grid.Result[T], error)
 }
 
-// run answers the request as far as it is selected.
+// run answers the request as far as it is selected; facets are nil if none is.
 func (l list[T, Filter, Facets]) run(ctx context.Context, r *Resolver) (*grid.Result[T], *Facets, error) {
 	selected := selectionOf(ctx)
 	req, err := l.page.request(selected, l.fields, l.always...)
@@ -42,7 +42,7 @@ func (l list[T, Filter, Facets]) run(ctx context.Context, r *Resolver) (*grid.Re
 		return nil, nil, err
 	}
 	var result *grid.Result[T]
-	err = r.readMapping(ctx, func(ctx context.Context, tx *postgres.Tx) error {
+	err = r.readList(ctx, req, func(ctx context.Context, tx *postgres.Tx) error {
 		result, err = l.fetch(ctx, tx, req)
 		return err
 	})
@@ -50,6 +50,9 @@ func (l list[T, Filter, Facets]) run(ctx context.Context, r *Resolver) (*grid.Re
 		return nil, nil, err
 	}
 	l.announce(result.Rows)
+	if !selected.has("facets") {
+		return result, nil, nil
+	}
 	facets := new(Facets)
 	for i, f := range shown {
 		*f.target(facets) = facetValues(result.Facets[i])

@@ -54,15 +54,21 @@ func liveMessage[T any](ctx context.Context, loader *loaders.Records[T], id *psa
 		return nil, nil
 	}
 	found, err := loader.Load(ctx, *id)()
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case !found.Live:
-		return optional(responseErrorMessage), nil
-	case found.Deleted:
-		return optional("ConnectWise no longer has the mapped " + noun + ". Map this row to another one."), nil
 	}
-	return nil, nil
+	return liveMessageOf(found, noun), nil
+}
+
+// liveMessageOf is what to say of a record that a row is mapped to; nil if all is well.
+func liveMessageOf[T any](found loaders.Found[T], noun string) *string {
+	switch {
+	case !found.Live:
+		return optional(responseErrorMessage)
+	case found.Deleted:
+		return optional("ConnectWise no longer has the mapped " + noun + ". Map this row to another one.")
+	}
+	return nil
 }
 
 func freshness(live bool) model.PsaFreshness {

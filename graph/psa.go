@@ -42,7 +42,7 @@ func (p picker[R]) run(ctx context.Context, r *Resolver) (*grid.Result[R], error
 	}
 	req.Order, req.Where = []grid.Order{{Column: p.order}}, p.where
 	var result *grid.Result[R]
-	err = r.readMapping(ctx, func(ctx context.Context, tx *postgres.Tx) error {
+	err = r.readList(ctx, req, func(ctx context.Context, tx *postgres.Tx) error {
 		result, err = p.fetch(ctx, tx, req)
 		return err
 	})

@@ -17,6 +17,7 @@ import (
 	"crosswalk/internal/jobs"
 	"crosswalk/internal/mapping"
 	"crosswalk/internal/postgres"
+	"crosswalk/internal/postgres/grid"
 	"crosswalk/internal/postgres/notify"
 	"crosswalk/internal/psa"
 	"crosswalk/internal/psa/connectwise"
@@ -136,6 +137,9 @@ func (r *Resolver) read(ctx context.Context, fn func(context.Context, *postgres.
 
 // readMapping is read for what may be used only after set-up.
 func (r *Resolver) readMapping(ctx context.Context, fn func(context.Context, *postgres.Tx) error) error {
+	if identity(ctx).SetUp {
+		return r.read(ctx, fn)
+	}
 	return r.read(ctx, func(ctx context.Context, tx *postgres.Tx) error {
 		missing, err := r.missingSetup(ctx, tx)
 		if err != nil {
@@ -146,6 +150,14 @@ func (r *Resolver) readMapping(ctx context.Context, fn func(context.Context, *po
 		}
 		return fn(ctx, tx)
 	})
+}
+
+// readList is readMapping for a list. One that a single statement answers needs no transaction.
+func (r *Resolver) readList(ctx context.Context, req grid.Request, fn func(context.Context, *postgres.Tx) error) error {
+	if identity(ctx).SetUp && req.IsOneStatement() {
+		return r.DB.Seller(seller(ctx)).ReadOne(ctx, fn)
+	}
+	return r.readMapping(ctx, fn)
 }
 
 func (r *Resolver) missingSetup(ctx context.Context, tx *postgres.Tx) ([]model.SetupStep, error) {

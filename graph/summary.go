@@ -27,11 +27,16 @@ func (r *queryResolver) MappingSummary(ctx context.Context, period *civil.YearMo
 			return nil, err
 		}
 	}
-	err = r.readMapping(ctx, func(ctx context.Context, tx *postgres.Tx) error {
-		totals, err := mapping.ReadTotals(ctx, tx, seller(ctx))
+	read := r.readMapping
+	if !countLines && identity(ctx).SetUp {
+		read = r.DB.Seller(seller(ctx)).ReadOne
+	}
+	err = read(ctx, func(ctx context.Context, tx *postgres.Tx) error {
+		totals, asOf, err := mapping.ReadTotals(ctx, tx, seller(ctx))
 		if err != nil {
 			return err
 		}
+		summary.AsOf = asOf
 		organizations := totals[mapping.KindOrganization]
 		summary.Organizations = &model.OrganizationTotals{
 			Total: organizations.Total, Mapped: organizations.Mapped, Unmapped: organizations.Unmapped(), Excluded: organizations.Excluded,
@@ -39,11 +44,9 @@ func (r *queryResolver) MappingSummary(ctx context.Context, period *civil.YearMo
 		summary.Offers = mappingTotals(totals[mapping.KindOffer])
 		summary.Contracts = mappingTotals(totals[mapping.KindContract])
 		if countLines {
-			if summary.InvoiceLines, err = lineTotals(ctx, tx, view, month); err != nil {
-				return err
-			}
+			summary.InvoiceLines, err = lineTotals(ctx, tx, view, month)
 		}
-		return tx.GetContext(ctx, &summary.AsOf, `SELECT now()`)
+		return err
 	})
 	if err != nil {
 		return nil, err

@@ -62,6 +62,20 @@ func (l *Loader[K, V]) batch(row context.Context, ids []K) []*dataloader.Result[
 	return results
 }
 
+// LoadAll returns what is found for ids, in their order, without waiting for others to ask.
+func (l *Loader[K, V]) LoadAll(ctx context.Context, ids []K) ([]V, error) {
+	asked := l.ask(trace.ContextWithSpan(l.ctx, trace.SpanFromContext(ctx)), ids)
+	found := make([]V, len(ids))
+	for i, id := range ids {
+		<-asked[i].done
+		if asked[i].err != nil {
+			return nil, asked[i].err
+		}
+		found[i] = asked[i].found[id]
+	}
+	return found, nil
+}
+
 // ask returns the look-up that each id is part of, and makes the one of those that no batch has asked for yet.
 func (l *Loader[K, V]) ask(ctx context.Context, ids []K) []*lookedUp[K, V] {
 	mine := &lookedUp[K, V]{done: make(chan struct{})}

@@ -15,6 +15,15 @@ type Identity struct {
 	// TokenID is the issued token that was shown. Where it was not issued here, it is a number below zero that
 	// stands for the holder.
 	TokenID int64
+	// SetUp is true when the seller's set-up was complete at the time the token was looked up. False may mean that
+	// nobody looked.
+	SetUp bool
+}
+
+// IsSameCaller reports whether both are the same caller with the same rights.
+func (i Identity) IsSameCaller(other Identity) bool {
+	i.SetUp = other.SetUp
+	return i == other
 }
 
 type identityKey struct{}

@@ -76,6 +76,8 @@ type Config struct {
 	Telemetry *telemetry.Telemetry
 	// MetricsListen is the address to serve /metrics on; empty means Listen.
 	MetricsListen string
+	// PlainResolvers has every field of every list resolved by itself, as gqlgen does it; for comparisons.
+	PlainResolvers bool
 	// Explorer is served at /; nil switches it off.
 	Explorer *explorer.Config
 	// Log takes what concerns operators; nil means slog.Default.
@@ -169,7 +171,7 @@ func New(config Config) (*Gateway, error) {
 		Instrument:     config.Telemetry.Instrument,
 		Metrics:        config.publicMetrics(),
 		Watchers:       config.Telemetry.Watchers(documents...),
-		Extensions:     []graphql.HandlerExtension{graph.Operation{Resolver: resolver}},
+		Extensions:     config.extensions(resolver),
 	})
 	if err != nil {
 		return nil, err
@@ -214,6 +216,15 @@ func (c Config) documents() ([]string, error) {
 		documents[i] = example.Query
 	}
 	return documents, err
+}
+
+// extensions are what takes part in executing operations.
+func (c Config) extensions(resolver *graph.Resolver) []graphql.HandlerExtension {
+	extensions := []graphql.HandlerExtension{graph.Operation{Resolver: resolver}}
+	if !c.PlainResolvers {
+		extensions = append(extensions, graph.NewFastLane())
+	}
+	return extensions
 }
 
 // authenticator tells who holds a token.

@@ -77,7 +77,7 @@ func (g gate) whileAdmitted(ctx context.Context, ending func()) context.Context 
 			limited, cancel := context.WithTimeout(ctx, g.patience)
 			now, err := g.authenticator.Authenticate(limited, token)
 			cancel()
-			if errors.Is(err, account.ErrUnauthenticated) || err == nil && now != admitted {
+			if errors.Is(err, account.ErrUnauthenticated) || err == nil && !now.IsSameCaller(admitted) {
 				ending()
 				end(errTokenEnded)
 				return

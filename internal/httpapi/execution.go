@@ -16,6 +16,36 @@ import (
 type executionLimit struct {
 	limit   time.Duration
 	present *presenter
+	workers workers
+}
+
+// workers are goroutines that execute one operation after the other: executing takes a deep stack, which each new
+// goroutine would have to grow again.
+type workers chan func()
+
+// workerIdle is how long a worker waits for the next operation before it ends.
+const workerIdle = 10 * time.Second
+
+// run has an idle worker call work, or a new one.
+func (w workers) run(work func()) {
+	select {
+	case w <- work:
+	default:
+		go func() {
+			work()
+			idle := time.NewTimer(workerIdle)
+			defer idle.Stop()
+			for {
+				select {
+				case next := <-w:
+					next()
+					idle.Reset(workerIdle)
+				case <-idle.C:
+					return
+				}
+			}
+		}()
+	}
 }
 
 var _ graphql.OperationInterceptor = executionLimit{}
@@ -54,14 +84,14 @@ const grace = 250 * time.Millisecond
 // nobody reads what they return.
 func (e executionLimit) answer(ctx context.Context, execute graphql.ResponseHandler) *graphql.Response {
 	answers := make(chan *graphql.Response, 1)
-	go func() {
+	e.workers.run(func() {
 		defer func() {
 			if value := recover(); value != nil {
 				answers <- e.present.response(ctx, e.present.recovered(ctx, value))
 			}
 		}()
 		answers <- execute(ctx)
-	}()
+	})
 	select {
 	case answer := <-answers:
 		return e.orTooSlow(ctx, answer)

@@ -40,7 +40,7 @@ func newExecutor(config Config, limits Limits, present *presenter, persisted per
 	executor.Use(slowLog{threshold: cmp.Or(config.SlowOperation, 2*time.Second), log: config.Logger})
 	executor.Use(fairUse{limits: limits, present: present, usage: newUsage()})
 	executor.Use(persisted)
-	executor.Use(executionLimit{limit: limits.ExecutionTime, present: present})
+	executor.Use(executionLimit{limit: limits.ExecutionTime, present: present, workers: make(workers)})
 	executor.Use(errorLimit{})
 	executor.Use(reportsCost{})
 	executor.Use(documentLimits{

@@ -117,7 +117,7 @@ func agreementProblem(today civil.Date) grid.Column {
 // Contracts answers a request for seller's contracts. Whether an agreement has ended is judged by today.
 func Contracts(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID, today civil.Date, req grid.Request) (*grid.Result[Contract], error) {
 	list := contracts.With("agreement_problem", agreementProblem(today))
-	return grid.Fetch[Contract](ctx, tx, list, seller, withKnownTotal(req, seller, KindContract))
+	return grid.Fetch[Contract](ctx, tx, list, seller, withKnownTotal(req, KindContract))
 }
 
 // SearchContracts holds for contracts with text in contract id or organization name.

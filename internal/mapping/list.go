@@ -3,6 +3,7 @@ package mapping
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"crosswalk/internal/postgres"
 	"crosswalk/internal/postgres/grid"
@@ -17,12 +18,9 @@ func mappingStatus(target string) grid.Column {
 }
 
 // withKnownTotal lets a list without conditions take its total from the kept ones.
-func withKnownTotal(req grid.Request, seller postgres.SellerID, kind Kind) grid.Request {
+func withKnownTotal(req grid.Request, kind Kind) grid.Request {
 	if req.Where == nil {
-		req.KnownTotal = func(ctx context.Context, tx *postgres.Tx) (int, error) {
-			totals, err := ReadTotals(ctx, tx, seller)
-			return totals[kind].Total, err
-		}
+		req.KnownTotal = "SELECT coalesce(sum(total), 0)::int FROM mapping_total WHERE seller_id = $1 AND kind = '" + string(kind) + "'"
 	}
 	return req
 }
@@ -48,23 +46,26 @@ type Totals struct {
 // Unmapped is what is not mapped.
 func (t Totals) Unmapped() int { return t.Total - t.Mapped }
 
-// ReadTotals returns the totals of every kind. They are kept, not counted.
-func ReadTotals(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID) (map[Kind]Totals, error) {
+// ReadTotals returns the totals of every kind, and when they held. They are kept, not counted.
+func ReadTotals(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID) (map[Kind]Totals, time.Time, error) {
 	var rows []struct {
-		Kind Kind `db:"kind"`
+		Kind *Kind     `db:"kind"`
+		AsOf time.Time `db:"as_of"`
 		Totals
 	}
-	err := tx.SelectContext(ctx, &rows, `
-		SELECT kind, total, mapped, excluded
-		FROM mapping_total
-		WHERE seller_id = $1`,
+	err := tx.SelectContext(postgres.Reuse(ctx), &rows, `
+		SELECT t.kind, coalesce(t.total, 0) AS total, coalesce(t.mapped, 0) AS mapped, coalesce(t.excluded, 0) AS excluded, now() AS as_of
+		FROM (SELECT) always
+		LEFT JOIN mapping_total t ON t.seller_id = $1`,
 		seller)
 	if err != nil {
-		return nil, fmt.Errorf("read totals: %w", err)
+		return nil, time.Time{}, fmt.Errorf("read totals: %w", err)
 	}
 	totals := make(map[Kind]Totals, len(rows))
 	for _, row := range rows {
-		totals[row.Kind] = row.Totals
+		if row.Kind != nil {
+			totals[*row.Kind] = row.Totals
+		}
 	}
-	return totals, nil
+	return totals, rows[0].AsOf, nil
 }

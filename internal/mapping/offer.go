@@ -62,7 +62,7 @@ var offers = &grid.Grid{
 
 // Offers answers a request for seller's offers.
 func Offers(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID, req grid.Request) (*grid.Result[Offer], error) {
-	return grid.Fetch[Offer](ctx, tx, offers, seller, withKnownTotal(req, seller, KindOffer))
+	return grid.Fetch[Offer](ctx, tx, offers, seller, withKnownTotal(req, KindOffer))
 }
 
 // SearchOffers holds for offers with text in name, offer ID, external ID or PSA product identifier.

@@ -69,7 +69,7 @@ var organizations = &grid.Grid{
 
 // Organizations answers a request for seller's organizations.
 func Organizations(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID, req grid.Request) (*grid.Result[Organization], error) {
-	return grid.Fetch[Organization](ctx, tx, organizations, seller, withKnownTotal(req, seller, KindOrganization))
+	return grid.Fetch[Organization](ctx, tx, organizations, seller, withKnownTotal(req, KindOrganization))
 }
 
 // SearchOrganizations holds for organizations with text in name, reference number, PSA name or PSA identifier.

@@ -298,7 +298,7 @@ func (b *book) check() {
 	var totals map[mapping.Kind]mapping.Totals
 	var changes []change
 	b.must(b.db.Seller(b.seller).Read(b.Context(), func(ctx context.Context, tx *postgres.Tx) (err error) {
-		if totals, err = mapping.ReadTotals(ctx, tx, b.seller); err != nil {
+		if totals, _, err = mapping.ReadTotals(ctx, tx, b.seller); err != nil {
 			return err
 		}
 		if err := b.read(ctx, tx, got); err != nil {

@@ -39,6 +39,12 @@ func (w *World) Replica(t testing.TB) *Replica {
 	return w.replica(t, func(*gateway.Config) {})
 }
 
+// ReplicaWith is Replica with another configuration.
+func (w *World) ReplicaWith(t testing.TB, change func(*gateway.Config)) *Replica {
+	t.Helper()
+	return w.replica(t, change)
+}
+
 func (w *World) replica(t testing.TB, change func(*gateway.Config)) *Replica {
 	t.Helper()
 	config := w.config()

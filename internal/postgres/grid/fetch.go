@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/lib/pq"
@@ -27,8 +28,17 @@ type Request struct {
 	Facets []Facet
 	// SumBy, when set, asks for sums over all rows that match.
 	SumBy *SumBy
-	// KnownTotal, when set, is the number of rows that match without counting them.
-	KnownTotal func(ctx context.Context, tx *postgres.Tx) (int, error)
+	// KnownTotal, when set, is a query for the number of rows that match without counting them. It knows the seller as
+	// the first argument.
+	KnownTotal string
+}
+
+// IsOneStatement reports whether one statement answers the request, so that it sees one snapshot without a transaction.
+// A list that is read in windows may still read more than one of them, each by itself a page. The total of a whole list
+// is known, and comes with its rows.
+func (r Request) IsOneStatement() bool {
+	first := !r.Page.backward && r.Page.after == "" && r.Page.before == "" && r.Page.offset == 0
+	return r.Page.size > 0 && (!r.Total || r.Where == nil) && len(r.Facets) == 0 && r.SumBy == nil && (first || !r.Sides && !r.Position)
 }
 
 // ByNumber is the request for the rows with the numbers given, at most MaxSize, of a list whose number is the
@@ -53,6 +63,8 @@ type FacetValue struct {
 type Row struct {
 	RowID int64   `db:"_id"`
 	Keys  rowKeys `db:"_keys"`
+	// Total is the known total, which comes with every row where it is asked for.
+	Total *int `db:"_total"`
 }
 
 func (r Row) position() Row { return r }
@@ -60,22 +72,36 @@ func (r Row) position() Row { return r }
 // Positioned is a row type: it embeds Row.
 type Positioned interface{ position() Row }
 
-// rowKeys are the values a row is sorted by, as text.
-type rowKeys []*string
+// rowKeys are the values a row is sorted by, as an array of texts in PostgreSQL's form. Few rows are asked for their
+// cursor, so few are read.
+type rowKeys []byte
 
-// Scan reads a PostgreSQL text array.
+// Scan keeps a PostgreSQL text array.
 func (k *rowKeys) Scan(src any) error {
-	var values []sql.NullString
-	if err := pq.Array(&values).Scan(src); err != nil {
-		return err
+	array, ok := src.([]byte)
+	if !ok {
+		return fmt.Errorf("the keys of a row are a %T", src)
 	}
-	*k = make(rowKeys, len(values))
+	*k = slices.Clone(array)
+	return nil
+}
+
+// texts reads the array.
+func (k rowKeys) texts() []*string {
+	if k == nil {
+		return nil
+	}
+	var values []sql.NullString
+	if err := pq.Array(&values).Scan([]byte(k)); err != nil {
+		panic(fmt.Sprintf("keys that are not an array of texts: %v", err)) // the statement says that they are
+	}
+	texts := make([]*string, len(values))
 	for i, v := range values {
 		if v.Valid {
-			(*k)[i] = &v.String
+			texts[i] = &v.String
 		}
 	}
-	return nil
+	return texts
 }
 
 // Result is one page of a list.
@@ -96,7 +122,7 @@ type Result[T any] struct {
 // Cursor returns the cursor of the i-th row.
 func (r *Result[T]) Cursor(i int) string {
 	row := any(r.Rows[i]).(Positioned).position()
-	c := cursor{Ordering: r.ordering, ID: row.RowID, Keys: row.Keys}
+	c := cursor{Ordering: r.ordering, ID: row.RowID, Keys: row.Keys.texts()}
 	if r.From > 0 {
 		c.Position = r.From + i
 	}
@@ -193,19 +219,26 @@ func (f *fetch[T]) read(window int) ([]T, error) {
 	for _, name := range f.req.Columns {
 		selected = append(selected, s.use(name)+` AS "`+name+`"`)
 	}
+	if f.req.Total && f.req.KnownTotal != "" {
+		selected = append(selected, "("+strings.Replace(f.req.KnownTotal, "$1", s.arg(f.seller)+"::bigint", 1)+`) AS "_total"`)
+	}
 	var where string
 	if window > 0 {
 		where = f.look(s, keys, window)
 	} else {
 		where = s.where(f.seller, s.build(f.req.Where), s.beyond(f.after, keys, false), s.beyond(f.before, keys, true))
 	}
+	// The size is part of the text, so that the statement is planned for it when it is prepared.
 	query := "SELECT " + strings.Join(selected, ", ") + "\n" + s.from() + "\n" + where + "\n" +
-		s.orderBy(keys, page.backward) + "\nLIMIT " + s.arg(page.size+1)
+		s.orderBy(keys, page.backward) + "\nLIMIT " + strconv.Itoa(page.size+1)
 	if page.offset > 0 {
 		query += " OFFSET " + s.arg(page.offset)
 	}
-	rows := make([]T, 0, min(page.size+1, 64))
-	return rows, f.tx.SelectContext(f.ctx, &rows, query, s.args...)
+	ctx := f.ctx
+	if f.req.Where == nil && page.offset == 0 {
+		ctx = postgres.Reuse(ctx)
+	}
+	return selectRows[T](ctx, f.tx, min(page.size+1, 64), query, s.args...)
 }
 
 func (f *fetch[T]) total() error {
@@ -213,10 +246,14 @@ func (f *fetch[T]) total() error {
 	if !f.req.Total && !fromTheEnd {
 		return nil
 	}
-	if f.req.KnownTotal != nil {
-		var err error
-		f.result.Total, err = f.req.KnownTotal(f.ctx, f.tx)
-		return err
+	if len(f.result.Rows) > 0 {
+		if known := f.result.Rows[0].position().Total; known != nil {
+			f.result.Total = *known
+			return nil
+		}
+	}
+	if f.req.KnownTotal != "" {
+		return f.one(&f.result.Total, f.req.KnownTotal, []any{f.seller})
 	}
 	t := f.grid.tally(f.seller, f.req.Where, "")
 	return f.one(&f.result.Total, "SELECT "+t.count+"\n"+t.source, t.args)
@@ -256,7 +293,7 @@ func (f *fetch[T]) position() error {
 		r.From = r.Total - len(r.Rows) + 1
 	case f.req.Position:
 		first := r.Rows[0].position()
-		n, err := f.count(&cursor{ID: first.RowID, Keys: first.Keys})
+		n, err := f.count(&cursor{ID: first.RowID, Keys: first.Keys.texts()})
 		if err != nil {
 			return err
 		}

@@ -85,3 +85,6 @@ func (p Page) WithoutRows() Page {
 	p.size = 0
 	return p
 }
+
+// IsBackward reports whether the page is read towards the start of the list.
+func (p Page) IsBackward() bool { return p.backward }

@@ -1,0 +1,39 @@
+package main
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"time"
+
+	"crosswalk/internal/bench"
+)
+
+// benchCommand measures the gateway beside a hand-written handler.
+type benchCommand struct {
+	databaseFlags
+	Organizations int           `default:"100000" help:"Organizations of the generated seller."`
+	Companies     int           `default:"60000" help:"ConnectWise companies."`
+	Offers        int           `default:"5000" help:"Offers."`
+	Lines         int           `default:"5000000" help:"Invoice lines, over 12 months."`
+	PeakLines     int           `default:"1000000" help:"Invoice lines of the month that has the most."`
+	Clients       int           `default:"8" help:"Clients that ask at a time."`
+	Turns         int           `default:"5" help:"Turns that each side has."`
+	Turn          time.Duration `default:"2s" help:"How long a turn lasts."`
+	Only          string        `placeholder:"TEXT" help:"Measure only what has this in its name."`
+	Profile       string        `placeholder:"FILE" help:"Write a CPU profile."`
+}
+
+// Run measures and prints.
+func (c *benchCommand) Run(ctx context.Context, stdout io.Writer, log *slog.Logger) error {
+	if err := migrate(ctx, c.DatabaseURL); err != nil {
+		return err
+	}
+	return bench.Run(ctx, bench.Options{
+		DSN: c.DatabaseURL,
+		Market: bench.Market{
+			Organizations: c.Organizations, Companies: c.Companies, Offers: c.Offers, Lines: c.Lines, PeakLines: c.PeakLines, Months: 12,
+		},
+		Clients: c.Clients, Turns: c.Turns, Turn: c.Turn, Profile: c.Profile, Only: c.Only, Out: stdout, Log: log,
+	})
+}

@@ -1,0 +1,138 @@
+// Package wire compiles what a client selected of an object into a function that writes the object as JSON.
+//
+// gqlgen resolves every field of every row by itself, which costs it several microseconds each. Where all that
+// is selected can be read off a row, a compiled selection costs a hundredth of that. It writes exactly what gqlgen
+// would: the same keys in the same order, with aliases, fragments, @skip and @include applied. A selection that has
+// anything it does not know is not compiled, and left to gqlgen. The package knows no domain. Start reading at Object.
+package wire
+
+import (
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+)
+
+// Write appends the JSON of a value that can be read off a T.
+type Write[T any] func(to *Buffer, from *T)
+
+// Field compiles a field of a type, as it was selected, into what writes its value. It returns nil for what it does not
+// cover.
+type Field[T any] func(selected Selection) Write[T]
+
+// Fields are the fields of a type, by name.
+type Fields[T any] map[string]Field[T]
+
+// Selection is a field as a client selected it.
+type Selection struct {
+	operation *graphql.OperationContext
+	field     graphql.CollectedField
+}
+
+// Of returns the selection of a field in an operation.
+func Of(operation *graphql.OperationContext, field graphql.CollectedField) Selection {
+	return Selection{operation, field}
+}
+
+// IsConstant reports whether the selection is the same for all variables: nothing in it has directives.
+func (s Selection) IsConstant() bool { return isConstant(s.operation.Doc, s.field.Selections) }
+
+func isConstant(document *ast.QueryDocument, selections ast.SelectionSet) bool {
+	for _, selection := range selections {
+		var directives ast.DirectiveList
+		var below ast.SelectionSet
+		switch of := selection.(type) {
+		case *ast.Field:
+			directives, below = of.Directives, of.SelectionSet
+		case *ast.InlineFragment:
+			directives, below = of.Directives, of.SelectionSet
+		case *ast.FragmentSpread:
+			directives, below = of.Directives, document.Fragments.ForName(of.Name).SelectionSet
+		}
+		if len(directives) > 0 || !isConstant(document, below) {
+			return false
+		}
+	}
+	return true
+}
+
+// Object compiles the selection of an object whose type, and the interfaces that has, are named; nil if something
+// selected is not among fields, or is for some callers only.
+func Object[T any](selected Selection, fields Fields[T], types ...string) Write[T] {
+	type member struct {
+		key   string
+		write Write[T]
+	}
+	collected := graphql.CollectFields(selected.operation, selected.field.Selections, types)
+	members := make([]member, len(collected))
+	for i, f := range collected {
+		key := `"` + f.Alias + `":`
+		if i > 0 {
+			key = "," + key
+		}
+		members[i] = member{key, compile(Selection{selected.operation, f}, fields, types[0])}
+		if members[i].write == nil {
+			return nil
+		}
+	}
+	return func(to *Buffer, from *T) {
+		to.Raw("{") // everything selected may have been skipped
+		for _, m := range members {
+			to.Raw(m.key)
+			m.write(to, from)
+		}
+		to.Raw("}")
+	}
+}
+
+func compile[T any](selected Selection, fields Fields[T], typeName string) Write[T] {
+	if selected.field.Name == "__typename" {
+		name := `"` + typeName + `"`
+		return func(to *Buffer, _ *T) { to.Raw(name) }
+	}
+	field, known := fields[selected.field.Name]
+	if !known || isGuarded(selected.field.Definition) {
+		return nil
+	}
+	return field(selected)
+}
+
+// isGuarded reports whether a field has directives, which only gqlgen heeds.
+func isGuarded(definition *ast.FieldDefinition) bool {
+	return definition == nil || len(definition.Directives) > 0 || len(definition.Arguments) > 0
+}
+
+// List returns a field that is a list of objects.
+func List[T, E any](fields Fields[E], elements func(*T) []E, types ...string) Field[T] {
+	return func(selected Selection) Write[T] {
+		object := Object(selected, fields, types...)
+		if object == nil {
+			return nil
+		}
+		return func(to *Buffer, from *T) {
+			to.Raw("[")
+			for i, all := 0, elements(from); i < len(all); i++ {
+				if i > 0 {
+					to.Raw(",")
+				}
+				object(to, &all[i])
+			}
+			to.Raw("]")
+		}
+	}
+}
+
+// Nested returns a field that is an object, or null.
+func Nested[T, N any](fields Fields[N], get func(*T) *N, types ...string) Field[T] {
+	return func(selected Selection) Write[T] {
+		object := Object(selected, fields, types...)
+		if object == nil {
+			return nil
+		}
+		return func(to *Buffer, from *T) {
+			if n := get(from); n != nil {
+				object(to, n)
+			} else {
+				to.Null()
+			}
+		}
+	}
+}

@@ -1,0 +1,126 @@
+package account
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/lib/pq"
+
+	"crosswalk/internal/postgres"
+)
+
+// checks looks tokens up, those of many callers in one query. What a caller gets was read after it asked, so that
+// sharing never makes a token valid that was revoked before. It is safe for concurrent use.
+type checks struct {
+	db *postgres.DB
+
+	mu sync.Mutex
+	// next collects those who ask while the queries under way have begun already; nil if nobody does.
+	next  *check
+	lanes int
+}
+
+// check is one query and, once done is closed, what it found.
+type check struct {
+	hashes pq.ByteaArray
+	done   chan struct{}
+	found  map[string]checkedToken
+	err    error
+}
+
+// checkedToken is a token as a check found it.
+type checkedToken struct {
+	Hash []byte `db:"hash"`
+	// SetUp is true when nothing is missing in the seller's set-up.
+	SetUp bool `db:"set_up"`
+	Token
+}
+
+const (
+	// checkLanes bounds the queries under way. Mostly there is one, so that callers share the next; if it takes longer
+	// than checkPatience, as on a connection that is broken, others overtake it.
+	checkLanes    = 4
+	checkPatience = 20 * time.Millisecond
+	// checkTime bounds a query that all its callers may have given up on.
+	checkTime = 10 * time.Second
+)
+
+// find returns the token with a hash; false if there is none.
+func (c *checks) find(ctx context.Context, hash []byte) (checkedToken, bool, error) {
+	shared := c.join(hash)
+	select {
+	case <-shared.done:
+	case <-ctx.Done():
+		return checkedToken{}, false, ctx.Err()
+	}
+	found, ok := shared.found[string(hash)]
+	return found, ok, shared.err
+}
+
+// join returns the next check, which has not begun yet, with hash among what it asks for.
+func (c *checks) join(hash []byte) *check {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.next == nil {
+		c.next = &check{done: make(chan struct{})}
+		if c.lanes == 0 {
+			c.lanes++
+			go c.run()
+		} else {
+			overtaken := c.next
+			time.AfterFunc(checkPatience, func() { c.overtake(overtaken) })
+		}
+	}
+	c.next.hashes = append(c.next.hashes, hash)
+	return c.next
+}
+
+// overtake opens another lane for a check that still waits.
+func (c *checks) overtake(waiting *check) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.next == waiting && c.lanes < checkLanes {
+		c.lanes++
+		go c.run()
+	}
+}
+
+// run makes one check after the other until nobody waits for one.
+func (c *checks) run() {
+	for {
+		c.mu.Lock()
+		mine := c.next
+		c.next = nil
+		if mine == nil {
+			c.lanes--
+		}
+		c.mu.Unlock()
+		if mine == nil {
+			return
+		}
+		mine.run(c.db)
+	}
+}
+
+func (c *check) run(db *postgres.DB) {
+	defer close(c.done)
+	ctx, cancel := context.WithTimeout(context.Background(), checkTime)
+	defer cancel()
+	slices.SortFunc(c.hashes, slices.Compare)
+	c.hashes = slices.CompactFunc(c.hashes, slices.Equal)
+	var tokens []checkedToken
+	err := db.Call(ctx, &tokens, `
+		SELECT hash, seller_id, id, subject, role, expires_at, revoked_at, set_up
+		FROM identify($1)`, c.hashes)
+	if err != nil {
+		c.err = fmt.Errorf("look tokens up: %w", err)
+		return
+	}
+	c.found = make(map[string]checkedToken, len(tokens))
+	for _, t := range tokens {
+		c.found[string(t.Hash)] = t
+	}
+}

@@ -1,0 +1,178 @@
+package bench
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"crosswalk/internal/account"
+	"crosswalk/internal/account/seal"
+	"crosswalk/internal/civil"
+	"crosswalk/internal/gateway"
+	"crosswalk/internal/postgres"
+	simconnectwise "crosswalk/internal/simulator/connectwise"
+)
+
+// today is what business rules take for the date: the peak month is then the current one.
+func today() time.Time { return peak().FirstDay().AddDays(17).Midnight() }
+
+// world is a gateway, the ConnectWise it asks, and a seller in its database.
+type world struct {
+	db     *postgres.DB
+	owner  *postgres.DB
+	market Market
+	ring   *seal.KeyRing
+	psa    *psaServer
+	seller postgres.SellerID
+	token  string
+	ends   []func()
+}
+
+func (w *world) end() {
+	for i := len(w.ends) - 1; i >= 0; i-- {
+		w.ends[i]()
+	}
+}
+
+// sellerName tells sellers of different sizes apart, so that one that an earlier run generated is found again.
+func (m Market) sellerName() string {
+	return fmt.Sprintf("Bench %d organizations, %d companies, %d offers, %d lines, %d in the peak of %d months",
+		m.Organizations, m.Companies, m.Offers, m.Lines, m.PeakLines, m.Months)
+}
+
+// open finds or generates the seller, and serves its ConnectWise.
+func open(ctx context.Context, dsn string, market Market, log *slog.Logger) (_ *world, err error) {
+	w := &world{market: market}
+	defer func() {
+		if err != nil {
+			w.end()
+		}
+	}()
+	if w.db, err = postgres.Open(ctx, dsn, postgres.Options{}); err != nil {
+		return nil, err
+	}
+	w.ends = append(w.ends, func() { w.db.Close() })
+	key := make([]byte, 32)
+	_, _ = rand.Read(key)
+	if w.ring, err = seal.ParseKeyRing(base64.StdEncoding.EncodeToString(key)); err != nil {
+		return nil, err
+	}
+	if w.psa, err = servePSA(market); err != nil {
+		return nil, err
+	}
+	w.ends = append(w.ends, w.psa.close)
+	accounts := account.NewService(w.db, w.ring, time.Now, account.Options{AllowInsecureUpstreams: true})
+	if w.seller, err = w.findSeller(ctx); err != nil {
+		return nil, err
+	}
+	if w.seller == 0 {
+		created, err := accounts.CreateSeller(ctx, account.NewSeller{
+			Name: market.sellerName(), TimeZone: "Europe/Riga", PlatformURL: "http://127.0.0.1:1",
+			PlatformKey: seal.NewSecret("key"), PlatformToken: seal.NewSecret("token"),
+		})
+		if err != nil {
+			return nil, err
+		}
+		w.seller = created.ID
+		begun := time.Now()
+		err = market.Generate(ctx, w.db, w.seller, func(lines int) { log.Info("generating", "lines", lines, "of", market.Lines) })
+		if err != nil {
+			return nil, err
+		}
+		log.Info("generated a seller", "took", time.Since(begun).Round(time.Second))
+	}
+	if err := w.connect(ctx, accounts); err != nil {
+		return nil, err
+	}
+	w.token, _, err = accounts.IssueToken(ctx, account.NewToken{Seller: w.seller, Role: account.Admin, Subject: "bench"})
+	return w, err
+}
+
+// findSeller returns the seller that an earlier run generated, 0 if there is none. One whose generation was broken off has no periods.
+func (w *world) findSeller(ctx context.Context) (found postgres.SellerID, err error) {
+	err = w.db.System().Read(ctx, func(ctx context.Context, tx *postgres.Tx) error {
+		return tx.GetContext(ctx, &found, `
+			SELECT coalesce(max(s.id), 0)
+			FROM seller s
+			WHERE s.name = $1
+				AND EXISTS (SELECT FROM invoice_period p WHERE p.seller_id = s.id)`, w.market.sellerName())
+	})
+	return found, err
+}
+
+// connect saves credentials that are sealed with this run's key.
+func (w *world) connect(ctx context.Context, accounts *account.Service) error {
+	return w.db.Seller(w.seller).Write(ctx, func(ctx context.Context, tx *postgres.Tx) error {
+		_, err := accounts.SaveConnection(ctx, tx, w.seller, account.NewConnection{
+			APIURL: w.psa.url, CompanyID: "demo", PublicKey: "public",
+			PrivateKey: seal.NewSecret("private"), ClientID: seal.NewSecret("3f0c9a52-6f1d-4c8e-9b7e-5d2a1c0e4b66"),
+		}, "bench", func(context.Context, *postgres.Tx) (bool, error) { return false, nil })
+		if err != nil {
+			return err
+		}
+		_, err = accounts.UpdateSettings(ctx, tx, w.seller, account.SettingsChange{AgreementType: &account.AgreementType{RecordID: 2, Name: "Cloud Subscriptions"}})
+		return err
+	})
+}
+
+// serve starts a replica and returns its address and what stops it.
+func (w *world) serve(ctx context.Context, change func(*gateway.Config)) (address string, stop func(), err error) {
+	config := gateway.Config{
+		DB: w.db, KeyRing: w.ring, Listen: "127.0.0.1:0", AllowInsecureUpstreams: true, Clock: civil.Frozen(today()),
+		PSABudget: 20 * time.Second, PSACallsPerMinute: 1_000_000, Log: slog.New(slog.DiscardHandler),
+	}
+	if change != nil {
+		change(&config)
+	}
+	g, err := gateway.New(config)
+	if err != nil {
+		return "", nil, err
+	}
+	if err := g.Start(ctx); err != nil {
+		return "", nil, err
+	}
+	return "http://" + g.Address(), func() {
+		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		_ = g.Stop(stopping)
+	}, nil
+}
+
+// psaServer is a simulated ConnectWise with the companies of a market.
+type psaServer struct {
+	*simconnectwise.Simulator
+	url   string
+	close func()
+}
+
+func servePSA(market Market) (*psaServer, error) {
+	simulator := simconnectwise.New(simconnectwise.Options{})
+	for n := 1; n <= market.Companies; n++ {
+		simulator.AddCompany(simconnectwise.Company{ID: n, Identifier: fmt.Sprint("C", n), Name: fmt.Sprint("Company ", n), Currency: "EUR", WithoutContact: true})
+	}
+	url, stop, err := listen(simulator)
+	return &psaServer{simulator, url, stop}, err
+}
+
+// listen serves handler on a free port of this machine.
+func listen(handler http.Handler) (url string, stop func(), err error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", nil, err
+	}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			slog.Error("a server of the benchmark broke down", "error", err)
+		}
+	}()
+	return "http://" + listener.Addr().String(), func() { server.Close(); <-done }, nil
+}

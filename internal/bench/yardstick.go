@@ -1,0 +1,159 @@
+package bench
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"time"
+
+	"crosswalk/internal/postgres"
+)
+
+// yardstick answers the Organizations page by hand: the statement that the gateway runs, prepared, for one seller, and JSON
+// out of structs. It checks no token, knows no limits and no other query, and has the companies in memory.
+type yardstick struct {
+	page, summary *sql.Stmt
+	seller        postgres.SellerID
+	companies     map[int64]yardstickCompany
+}
+
+const yardstickPage = `
+	SELECT o.id AS "_id", ARRAY[(o.name)::text] AS "_keys", o.id, o.platform_id, o.name, o.reference_number, o.status, o.psa_company_id,
+		o.excluded_from_sync, o.revision, o.mapped_at, o.mapped_by
+	FROM organization o
+	WHERE o.seller_id = $1
+	ORDER BY o.name, o.id
+	LIMIT $2`
+
+type yardstickCompany struct {
+	ID         string  `json:"id"`
+	RecordID   int64   `json:"recordId"`
+	Identifier string  `json:"identifier"`
+	Name       string  `json:"name"`
+	Status     *string `json:"status"`
+}
+
+type yardstickRow struct {
+	ID               string            `json:"id"`
+	PlatformID       string            `json:"platformId"`
+	Name             string            `json:"name"`
+	ReferenceNumber  string            `json:"referenceNumber"`
+	Status           string            `json:"status"`
+	PsaCompany       *yardstickCompany `json:"psaCompany"`
+	ExcludedFromSync bool              `json:"excludedFromSync"`
+	MappingStatus    string            `json:"mappingStatus"`
+	Message          *string           `json:"mappingStatusMessage"`
+	Revision         int               `json:"revision"`
+	MappedAt         *time.Time        `json:"mappedAt"`
+	MappedBy         *string           `json:"mappedBy"`
+}
+
+type yardstickTotals struct {
+	Total    int `json:"total"`
+	Mapped   int `json:"mapped"`
+	Unmapped int `json:"unmapped"`
+}
+
+type yardstickAnswer struct {
+	Data struct {
+		Organizations struct {
+			TotalCount *int           `json:"totalCount,omitempty"`
+			Nodes      []yardstickRow `json:"nodes"`
+			PageInfo   struct {
+				HasNextPage bool   `json:"hasNextPage"`
+				EndCursor   string `json:"endCursor"`
+			} `json:"pageInfo"`
+		} `json:"organizations"`
+		Summary *struct {
+			Organizations yardstickTotals `json:"organizations"`
+		} `json:"mappingSummary,omitempty"`
+	} `json:"data"`
+}
+
+func newYardstick(ctx context.Context, owner *sql.DB, seller postgres.SellerID, companies int) (*yardstick, error) {
+	y := &yardstick{seller: seller, companies: make(map[int64]yardstickCompany, companies)}
+	active := "Active"
+	for n := range int64(companies) + 1 {
+		number := strconv.FormatInt(n, 10)
+		y.companies[n] = yardstickCompany{ID: "PsaCompany:" + number, RecordID: n, Identifier: "C" + number, Name: "Company " + number, Status: &active}
+	}
+	for query, statement := range map[string]**sql.Stmt{
+		yardstickPage: &y.page,
+		`SELECT total, mapped FROM mapping_total WHERE seller_id = $1 AND kind = 'ORGANIZATION'`: &y.summary,
+	} {
+		prepared, err := owner.PrepareContext(ctx, query)
+		if err != nil {
+			return nil, err
+		}
+		*statement = prepared
+	}
+	return y, nil
+}
+
+// ServeHTTP answers /page/20, or /page/20?totals=1 with the summary line.
+func (y *yardstick) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	size, err := strconv.Atoi(r.PathValue("size"))
+	if err == nil {
+		var answer yardstickAnswer
+		if answer, err = y.answer(r.Context(), size, r.URL.Query().Has("totals")); err == nil {
+			w.Header().Set("Content-Type", "application/json")
+			err = json.NewEncoder(w).Encode(answer)
+		}
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+	}
+}
+
+func (y *yardstick) answer(ctx context.Context, size int, totals bool) (answer yardstickAnswer, err error) {
+	page := &answer.Data.Organizations
+	rows, err := y.page.QueryContext(ctx, y.seller, size+1)
+	if err != nil {
+		return answer, err
+	}
+	defer rows.Close()
+	page.Nodes = make([]yardstickRow, 0, size)
+	for rows.Next() {
+		if len(page.Nodes) == size {
+			page.PageInfo.HasNextPage = true
+			break
+		}
+		var (
+			row     yardstickRow
+			id      int64
+			keys    []byte
+			company sql.NullInt64
+		)
+		err := rows.Scan(&id, &keys, &id, &row.PlatformID, &row.Name, &row.ReferenceNumber, &row.Status, &company, &row.ExcludedFromSync, &row.Revision,
+			&row.MappedAt, &row.MappedBy)
+		if err != nil {
+			return answer, err
+		}
+		row.ID, row.MappingStatus = "Organization:"+strconv.FormatInt(id, 10), "UNMAPPED"
+		if company.Valid {
+			known := y.companies[company.Int64]
+			row.MappingStatus, row.PsaCompany = "MAPPED", &known
+		}
+		page.Nodes = append(page.Nodes, row)
+	}
+	if err := rows.Err(); err != nil {
+		return answer, err
+	}
+	if last := len(page.Nodes); last > 0 {
+		page.PageInfo.EndCursor = page.Nodes[last-1].Name + "|" + page.Nodes[last-1].ID
+	}
+	if totals {
+		var t yardstickTotals
+		if err := y.summary.QueryRowContext(ctx, y.seller).Scan(&t.Total, &t.Mapped); err != nil {
+			return answer, err
+		}
+		t.Unmapped = t.Total - t.Mapped
+		page.TotalCount = &t.Total
+		answer.Data.Summary = &struct {
+			Organizations yardstickTotals `json:"organizations"`
+		}{t}
+	}
+	return answer, nil
+}

@@ -1,0 +1,167 @@
+package gateway_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/shopspring/decimal"
+	"pgregory.net/rapid"
+
+	"crosswalk/internal/gateway"
+	"crosswalk/internal/gateway/gatewaytest"
+	simconnectwise "crosswalk/internal/simulator/connectwise"
+	"crosswalk/internal/simulator/fault"
+	simplatform "crosswalk/internal/simulator/platform"
+)
+
+// selections draws what a client may select of lists: aliases, fragments, conditions, things said twice, and some that
+// the fast lane does not cover.
+type selections struct {
+	*rapid.T
+	fragments []string
+	aliases   int
+}
+
+// fields draws some of the fields given; those that are objects have braces.
+func (s *selections) fields(typeName string, fields ...string) string {
+	var drawn []string
+	for range rapid.IntRange(1, 6).Draw(s.T, "fields") {
+		drawn = append(drawn, s.field(typeName, rapid.SampledFrom(append(fields, "__typename")).Draw(s.T, "field")))
+	}
+	return "{ " + strings.Join(drawn, " ") + " }"
+}
+
+func (s *selections) field(typeName, field string) string {
+	name, below, _ := strings.Cut(field, "{")
+	if below != "" {
+		field = name + " " + s.fieldsOf(strings.TrimSuffix(below, "}"))
+	}
+	switch rapid.IntRange(0, 9).Draw(s.T, "form") {
+	case 0:
+		s.aliases++
+		return fmt.Sprintf("alias%d: %s", s.aliases, field)
+	case 1:
+		return field + " " + field
+	case 2:
+		return "... on " + typeName + " { " + field + " }"
+	case 3:
+		name := fmt.Sprintf("Some%d", len(s.fragments))
+		s.fragments = append(s.fragments, "fragment "+name+" on "+typeName+" { "+field+" }")
+		return "..." + name
+	case 4:
+		condition := rapid.SampledFrom([]string{"@skip(if: $yes)", "@include(if: $yes)", "@skip(if: $no)", "@include(if: $no)"}).Draw(s.T, "condition")
+		return "... " + condition + " { " + field + " }"
+	}
+	return field
+}
+
+// fieldsOf draws fields of a type.
+func (s *selections) fieldsOf(typeName string) string {
+	common := []string{"id", "revision", "mappedAt", "mappedBy", "mappingStatus", "mappingStatusMessage", "platformId", "name"}
+	switch typeName {
+	case "OrganizationConnection", "OfferConnection":
+		row := strings.TrimSuffix(typeName, "Connection")
+		return s.fields(typeName, "nodes{"+row+"}", "nodes{"+row+"}", "edges{"+row+"Edge}", "totalCount", "pageInfo{PageInfo}", "range{PageRange}",
+			"facets{"+row+"Facets}")
+	case "OrganizationEdge", "OfferEdge":
+		return s.fields(typeName, "cursor", "node{"+strings.TrimSuffix(typeName, "Edge")+"}")
+	case "Organization":
+		return s.fields(typeName, append(common, "referenceNumber", "status", "excludedFromSync", "psaCompany{PsaCompany}", "psaCompany{PsaCompany}",
+			"contracts{ContractConnection}")...)
+	case "Offer":
+		return s.fields(typeName, append(common, "externalId", "isCustomInvoiceOffer", "vendor{Vendor}", "psaProduct{PsaProduct}", "psaProduct{PsaProduct}")...)
+	case "PsaCompany":
+		return s.fields(typeName, "id", "recordId", "identifier", "name", "status", "currency", "deleted", "freshness", "lastUpdated", "organizations{OrganizationConnection}")
+	case "PsaProduct":
+		return s.fields(typeName, "id", "recordId", "identifier", "description", "category", "price", "cost", "inactive", "deleted", "freshness", "lastUpdated")
+	case "PageInfo":
+		return s.fields(typeName, "hasNextPage", "hasPreviousPage", "startCursor", "endCursor")
+	case "PageRange":
+		return s.fields(typeName, "from", "to")
+	case "Vendor":
+		return s.fields(typeName, "id", "name")
+	}
+	return map[string]string{
+		"ContractConnection": "{ totalCount }", "OrganizationFacets": "{ status { value count } }", "OfferFacets": "{ vendor { value count } __typename }",
+	}[typeName]
+}
+
+// query draws a query for a list, or for two.
+func (s *selections) query(cursors map[string]string) string {
+	var lists []string
+	for i := range rapid.IntRange(1, 2).Draw(s.T, "lists") {
+		list := rapid.SampledFrom([]string{"organizations", "offers"}).Draw(s.T, "list")
+		arguments := rapid.SampledFrom([]string{
+			"", "", "(first: 3)", "(first: 0)", "(last: 2)", `(first: 5, after: "` + cursors[list] + `")`, `(last: 2, before: "` + cursors[list] + `")`,
+			`(first: 2, offset: 2)`, `(search: "a")`, `(search: "no such thing")`, `(first: 2, after: "nonsense")`, `(filter: {mappingStatus: [MAPPED]})`,
+		}).Draw(s.T, "arguments")
+		row := map[string]string{"organizations": "OrganizationConnection", "offers": "OfferConnection"}[list]
+		lists = append(lists, fmt.Sprintf("list%d: %s%s %s", i, list, arguments, s.fieldsOf(row)))
+	}
+	return "query($yes: Boolean = true, $no: Boolean = false) { seller: viewer { role } yes: __type(name: \"Query\") @include(if: $yes) { name } " +
+		"no: __type(name: \"Query\") @include(if: $no) { name } " + strings.Join(lists, " ") + " } " + strings.Join(s.fragments, " ")
+}
+
+// withoutRequest is an answer's data and errors, without what names the request. Lists are resolved at the same time,
+// so that their errors come in any order.
+func withoutRequest(t *testing.T, response gatewaytest.Response) string {
+	t.Helper()
+	for i := range response.Errors {
+		delete(response.Errors[i].Extensions, "requestId")
+	}
+	slices.SortFunc(response.Errors, func(a, b gatewaytest.Error) int { return strings.Compare(fmt.Sprint(a.Path), fmt.Sprint(b.Path)) })
+	text, err := json.Marshal(map[string]any{"data": response.Data, "errors": response.Errors, "status": response.Status})
+	if err != nil {
+		t.Fatalf("encode %+v: %v", response, err)
+	}
+	return string(text)
+}
+
+func TestTheFastLaneAnswersAsPlainResolversDo(t *testing.T) {
+	t.Parallel()
+	w := gatewaytest.Start(t, gatewaytest.Options{Platform: simplatform.Options{Organizations: 12, Lines: 120}})
+	w.AddCustomer("Quote \" backslash \\ tab <b> & Ünïcödé 日本 \u2028", "90001", "Active")
+	var companies, products []int
+	for i := range 4 {
+		company := simconnectwise.Company{Identifier: fmt.Sprint("C", i), Name: "Company \"" + fmt.Sprint(i) + "\" & Söhne", Currency: []string{"EUR", ""}[i%2]}
+		companies = append(companies, w.ConnectWise.AddCompany(company))
+		product := simconnectwise.Product{Identifier: fmt.Sprint("P", i), Description: "Product <" + fmt.Sprint(i) + ">", Price: decimal.New(int64(i*1050), -2)}
+		products = append(products, w.ConnectWise.AddProduct(product))
+	}
+	w.Sync(t)
+	w.Load(t, 1)
+	for i, o := range organizations(t, w.Seller) {
+		if i%3 > 0 {
+			mapTo(t, w.Seller, o.ID, companyID(companies[i%len(companies)]), nil)
+		}
+	}
+	for i, o := range offers(t, w.Seller) {
+		if i%3 > 0 {
+			sellAs(t, w.Seller, o.ID, nodeID("PsaProduct", int64(products[i%len(products)])))
+		}
+	}
+	if err := w.ConnectWise.DeleteCompany(companies[1]); err != nil {
+		t.Fatal(err)
+	}
+	var page struct {
+		Organizations, Offers struct{ PageInfo struct{ EndCursor string } }
+	}
+	w.Must(t, viewer, `{ organizations(first: 4) { pageInfo { endCursor } } offers(first: 4) { pageInfo { endCursor } } }`, nil, &page)
+	cursors := map[string]string{"organizations": page.Organizations.PageInfo.EndCursor, "offers": page.Offers.PageInfo.EndCursor}
+	plain := w.On(w.ReplicaWith(t, func(c *gateway.Config) { c.PlainResolvers = true }))
+	compare := func(t *testing.T) {
+		rapid.Check(t, func(r *rapid.T) {
+			query := (&selections{T: r}).query(cursors)
+			want := withoutRequest(t, plain.Query(t, viewer, query, nil))
+			if got := withoutRequest(t, w.Query(t, viewer, query, nil)); got != want {
+				r.Fatalf("%s\nwas answered with\n%s\nand without the fast lane with\n%s", query, got, want)
+			}
+		})
+	}
+	t.Run("while ConnectWise answers", compare)
+	setFaults(t, w.ConnectWise.Faults().Set, fault.Fault{Kind: fault.ServerError})
+	t.Run("while ConnectWise is down", compare)
+}
