@@ -181,6 +181,19 @@ func TestOnlyCallersWithATokenAreServed(t *testing.T) {
 			t.Errorf("WWW-Authenticate %q, want none: another token would not help", got)
 		}
 	})
+	for token, says := range map[string]string{awayToken: "The database does not answer", undecidedToken: "The issuer does not answer"} {
+		t.Run("one that cannot be checked for a while: "+token, func(t *testing.T) {
+			t.Parallel()
+			answer := gateway.send(t, http.MethodPost, "/graphql", body, "Authorization: Bearer "+token, "X-Request-Id: asked-with-"+token)
+			requireRefusal(t, answer, http.StatusServiceUnavailable, "SERVICE_UNAVAILABLE", says)
+			if strings.Contains(string(answer.body), "10.0.0.7") || answer.header.Get("WWW-Authenticate") != "" {
+				t.Errorf("%s %q, want nothing of what is the matter, and no other token asked for", answer.body, answer.header)
+			}
+			if log := gateway.log.String(); !strings.Contains(log, "dial tcp 10.0.0.7") || !strings.Contains(log, "asked-with-"+token) {
+				t.Errorf("the log does not say what is the matter: %s", log)
+			}
+		})
+	}
 	accepted := map[string]string{
 		"Bearer":                         "Authorization: Bearer " + goodToken,
 		"bearer in small letters":        "Authorization: bearer " + goodToken,

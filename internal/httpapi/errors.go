@@ -28,13 +28,16 @@ const (
 	codeRateLimited      = "RATE_LIMITED"
 	codeTimeout          = "TIMEOUT"
 	codeInternal         = "INTERNAL"
+	codeUnavailable      = "SERVICE_UNAVAILABLE"
 	codePersistedUnknown = "PERSISTED_QUERY_NOT_FOUND"
 	codePersistedOnly    = "PERSISTED_QUERY_ONLY"
 )
 
 // Coded is an error that may be shown to the caller. It is looked for with
 // errors.As, and the text of what wraps it is not shown. Every other error
-// becomes INTERNAL with a text that says nothing, and is logged.
+// becomes INTERNAL with a text that says nothing, and is logged. What wraps an
+// error with the code SERVICE_UNAVAILABLE says what is the matter; it is logged,
+// too.
 type Coded interface {
 	error
 	// Code is what extensions.code says, such as NOT_FOUND.
@@ -125,6 +128,9 @@ func (p *presenter) translate(ctx context.Context, err error) *gqlerror.Error {
 	case errors.As(err, &coded):
 		if refused, ok := coded.(*refusal); ok && refused.limit != "" {
 			p.observer.LimitReached(refused.limit)
+		}
+		if coded.Code() == codeUnavailable {
+			p.logHidden(ctx, positioned.Path, err)
 		}
 		return at(positioned, coded.Code(), coded.Error(), coded.Extensions())
 	case positioned.Extensions["code"] != nil:
@@ -239,6 +245,8 @@ func statusOf(format mediaType, code string) int {
 		return http.StatusTooManyRequests
 	case codeTimeout:
 		return http.StatusGatewayTimeout
+	case codeUnavailable:
+		return http.StatusServiceUnavailable
 	case codeInternal:
 		return http.StatusInternalServerError
 	}
