@@ -8,6 +8,7 @@ package gatewaytest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -57,6 +58,10 @@ type Options struct {
 	WithoutAgreementType bool
 	// WithoutGateway starts no gateway: the test adds replicas itself.
 	WithoutGateway bool
+	// Database says how replicas in this process open the database; by default with 6 connections.
+	Database postgres.Options
+	// Server, if set, has the world's database, so that the test can stop it.
+	Server *postgrestest.Server
 	// Gateway changes the configuration of every replica.
 	Gateway func(*gateway.Config)
 }
@@ -87,7 +92,12 @@ type World struct {
 // Start puts up a world and takes it down when the test ends.
 func Start(t testing.TB, options Options) *World {
 	t.Helper()
-	w := &World{options: options, dsn: postgrestest.New(t), Log: &Log{}}
+	w := &World{options: options, Log: &Log{}}
+	if options.Server != nil {
+		w.dsn = options.Server.DSN()
+	} else {
+		w.dsn = postgrestest.New(t)
+	}
 	t.Cleanup(func() { w.explain(t) })
 	w.openDatabase(t)
 	w.startSimulators(t)
@@ -108,7 +118,9 @@ func Start(t testing.TB, options Options) *World {
 func (w *World) openDatabase(t testing.TB) {
 	t.Helper()
 	var err error
-	if w.DB, err = postgres.Open(t.Context(), w.dsn, postgres.Options{MaxConnections: 6}); err != nil {
+	options := w.options.Database
+	options.MaxConnections = cmp.Or(options.MaxConnections, 6)
+	if w.DB, err = postgres.Open(t.Context(), w.dsn, options); err != nil {
 		t.Fatalf("open the test's database: %v", err)
 	}
 	t.Cleanup(func() { w.DB.Close() })
