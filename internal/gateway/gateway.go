@@ -105,6 +105,7 @@ func New(config Config) (*Gateway, error) {
 	if config.Log == nil {
 		config.Log = slog.Default()
 	}
+	config.Log = httpapi.Logger(config.Log)
 	if config.PSABudget <= 0 {
 		config.PSABudget = 2 * time.Second
 	}

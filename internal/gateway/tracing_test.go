@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
 
+	"crosswalk/internal/gateway"
 	"crosswalk/internal/gateway/gatewaytest"
 	simconnectwise "crosswalk/internal/simulator/connectwise"
 	"crosswalk/internal/simulator/fault"
@@ -122,6 +123,45 @@ func TestWhatFailsIsMarkedInItsTraceWithAWord(t *testing.T) {
 		if got := attributesOf(found[0])["error.type"]; got != test.want || found[0].Status.Code != codes.Error || found[0].Status.Description != "" {
 			t.Errorf("%s: the span %q has error.type %q and status %v, want %s and an error without text", test.query, test.span, got, found[0].Status, test.want)
 		}
+	}
+}
+
+func TestALineAboutACallNamesTheRequestItWasMadeFor(t *testing.T) {
+	t.Parallel()
+	w, _ := startTracedPage(t)
+	setFaults(t, w.ConnectWise.Faults().Set, fault.Fault{Kind: fault.Unauthorized})
+	id := trace.TraceID{4}
+	askWithin(t, w.Seller, id, `query Types { psaAgreementTypes { name } }`)
+	for _, want := range []string{`msg="ConnectWise call failed" seller=` + w.ID.String(), `msg=request method=POST`} {
+		if !slices.ContainsFunc(slices.Collect(strings.Lines(w.Log.String())), func(line string) bool {
+			return strings.Contains(line, want) && strings.Contains(line, "request_id=request-"+id.String())
+		}) {
+			t.Errorf("no line with %s names the request request-%s:\n%s", want, id, w.Log)
+		}
+	}
+}
+
+func TestManyFieldsHaveABoundedNumberOfSpans(t *testing.T) {
+	t.Parallel()
+	var options gatewaytest.Options
+	options.Gateway = func(c *gateway.Config) { c.Limits.Aliases = 1000 }
+	traces := startTraced(t, &options)
+	w := gatewaytest.Start(t, options)
+	var query strings.Builder
+	for i := range 300 {
+		fmt.Fprintf(&query, "f%d: viewer { subject } ", i)
+	}
+	id := trace.TraceID{5}
+	askWithin(t, w.Seller, id, `query Wide { `+query.String()+` }`)
+	all := traces.await(t, "POST /graphql", id)
+	resolved := 0
+	for _, span := range all {
+		if strings.HasPrefix(span.Name, "resolve ") {
+			resolved++
+		}
+	}
+	if resolved != 200 || len(all.named("query Wide")) != 1 {
+		t.Errorf("an operation of 300 fields has %d spans for fields and %d for itself, want 200 and 1", resolved, len(all.named("query Wide")))
 	}
 }
 

@@ -279,8 +279,8 @@ func requireLogged(t *testing.T, gateway *gateway, requestID, want string) {
 		t.Fatalf("%d log entries about the error, want 1: %v", len(hidden), hidden)
 	}
 	text, _ := hidden[0]["error"].(string)
-	if !strings.Contains(text, want) || hidden[0]["path"] != "fail" || hidden[0]["operation"] != "Failing" {
-		t.Errorf("logged %v, want %q with path and operation", hidden[0], want)
+	if !strings.Contains(text, want) || hidden[0]["path"] != "fail" || hidden[0]["operation"] != "Failing" || hidden[0]["seller"] != "7" {
+		t.Errorf("logged %v, want %q with path, operation and seller", hidden[0], want)
 	}
 	if stack, _ := hidden[0]["stack"].(string); strings.HasPrefix(want, "panic") && !strings.Contains(stack, "testschema") {
 		t.Errorf("the stack of a panic does not lead to where it happened: %q", stack)

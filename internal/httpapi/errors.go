@@ -218,17 +218,25 @@ func (p *presenter) logHidden(ctx context.Context, path ast.Path, err error) {
 	if errors.Is(context.Cause(ctx), context.Canceled) || !noteOf(ctx).mayLogHidden() {
 		return
 	}
-	attributes := []slog.Attr{
-		slog.String("request_id", requestID(ctx)),
-		slog.String("operation", noteOf(ctx).operationName()),
+	attributes := append(noteOf(ctx).caller(),
+		slog.String("operation", operationName(ctx)),
 		slog.String("path", path.String()),
 		slog.String("error", err.Error()),
-	}
+	)
 	var panicked *panicked
 	if errors.As(err, &panicked) {
 		attributes = append(attributes, slog.String("stack", string(panicked.stack)))
 	}
 	p.log.LogAttrs(ctx, slog.LevelError, "internal error", attributes...)
+}
+
+// operationName is what the author of the operation in ctx calls it; empty where
+// there is none.
+func operationName(ctx context.Context) string {
+	if !graphql.HasOperationContext(ctx) || graphql.GetOperationContext(ctx).Operation == nil {
+		return ""
+	}
+	return shorten(graphql.GetOperationContext(ctx).Operation.Name, maxQuoted)
 }
 
 // statusOf is the HTTP status of an answer without data in the given format,

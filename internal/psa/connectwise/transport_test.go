@@ -221,7 +221,7 @@ func TestLog_NamesTheRequestOfAFailure(t *testing.T) {
 	var logged lockedBuffer
 	client := server.client(t, logTo(&logged))
 	_, _ = client.CreateAddition(t.Context(), 9, psa.NewAddition{})
-	for _, want := range []string{"request_id=req-1", `operation="create additions"`, "status=400"} {
+	for _, want := range []string{"psa_request_id=req-1", `operation="create additions"`, "status=400"} {
 		if !strings.Contains(logged.String(), want) {
 			t.Errorf("the log says %q, want it to contain %s", logged.String(), want)
 		}
