@@ -36,17 +36,23 @@ var (
 	named   = regexp.MustCompile("^`([^`]+)`:$")
 )
 
-// blocks returns the code of a page, given by its path from the top of the repository.
-func blocks(t *testing.T, page string) []block {
+// pageText returns a page, given by its path from the top of the repository.
+func pageText(t *testing.T, page string) string {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join("..", "..", page))
 	if err != nil {
 		t.Fatal(err)
 	}
+	return string(content)
+}
+
+// blocks returns the code of a page.
+func blocks(t *testing.T, page string) []block {
+	t.Helper()
 	var found []block
 	var current *block
 	var section, file string
-	for line := range strings.Lines(string(content)) {
+	for line := range strings.Lines(pageText(t, page)) {
 		text := strings.TrimSuffix(line, "\n")
 		fence, fenced := strings.CutPrefix(text, "```")
 		switch {
