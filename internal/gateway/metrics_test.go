@@ -89,7 +89,9 @@ func TestEveryLimitIsCountedWhenItRefuses(t *testing.T) {
 		{httpapi.LimitRepeats, func() { w.Query(t, editor, "{ "+strings.Repeat("viewer ", 1001)+"}", nil) }},
 		{httpapi.LimitDepth, func() { w.Query(t, editor, deep, nil) }},
 		{httpapi.LimitAliases, func() { w.Query(t, editor, "{ a: __typename b: __typename c: __typename }", nil) }},
-		{httpapi.LimitDirectives, func() { w.Query(t, editor, "{ __typename @include(if: true) @skip(if: false) ... @include(if: true) { __typename } }", nil) }},
+		{httpapi.LimitDirectives, func() {
+			w.Query(t, editor, "{ __typename @include(if: true) @skip(if: false) ... @include(if: true) { __typename } }", nil)
+		}},
 		{httpapi.LimitCost, func() { w.Query(t, editor, "{ organizations(first: 1000) { nodes { id name } } }", nil) }},
 		{httpapi.LimitSubscriptions, func() {
 			for range 2 {
