@@ -49,8 +49,9 @@ type Options struct {
 	// ConnectWise and Platform say what the simulators are filled with; keys and clock are set by Start.
 	ConnectWise simconnectwise.Options
 	Platform    simplatform.Options
-	// BeforeConnectWise, if set, returns a handler that stands before the simulated ConnectWise, which it is given.
+	// BeforeConnectWise and BeforePlatform, if set, return a handler that stands before the simulator, which it is given.
 	BeforeConnectWise func(http.Handler) http.Handler
+	BeforePlatform    func(http.Handler) http.Handler
 	// Sellers is how many sellers use both simulators; 0 means one.
 	Sellers int
 	// WithoutCredentials and WithoutAgreementType leave these steps of the set-up to the test.
@@ -136,11 +137,8 @@ func (w *World) startSimulators(t testing.TB) {
 	psa.CompanyID, psa.PublicKey, psa.PrivateKey, psa.ClientID = CompanyID, PublicKey, PrivateKey, ClientID
 	psa.Now, marketplace.Now = Now, Now
 	w.ConnectWise, w.Platform = simconnectwise.New(psa), simplatform.New(marketplace)
-	var psaHandler http.Handler = w.ConnectWise
-	if before := w.options.BeforeConnectWise; before != nil {
-		psaHandler = before(psaHandler)
-	}
-	psaServer, marketplaceServer := httptest.NewServer(psaHandler), httptest.NewServer(w.Platform)
+	psaServer := httptest.NewServer(behind(w.options.BeforeConnectWise, w.ConnectWise))
+	marketplaceServer := httptest.NewServer(behind(w.options.BeforePlatform, w.Platform))
 	for _, server := range []*httptest.Server{psaServer, marketplaceServer} {
 		t.Cleanup(func() {
 			// Requests that a fault keeps waiting would keep Close waiting, too.
@@ -151,6 +149,14 @@ func (w *World) startSimulators(t testing.TB) {
 		})
 	}
 	w.ConnectWiseURL, w.PlatformURL = psaServer.URL, marketplaceServer.URL
+}
+
+// behind returns the simulator, or what stands before it.
+func behind(before func(http.Handler) http.Handler, simulator http.Handler) http.Handler {
+	if before == nil {
+		return simulator
+	}
+	return before(simulator)
 }
 
 // newSeller creates a seller as far as the options want it set up.

@@ -52,10 +52,10 @@ func wantParsed(t *testing.T, written condition, want filter.Expression) {
 }
 
 // FuzzAnswers_SayNoSecretsAndNotMuch passes anything off as the answer of ConnectWise to a read and to a write.
-// KEY and TOKEN in it stand for what the request carried.
+// KEY, TOKEN and CLIENT in it stand for what the request carried.
 func FuzzAnswers_SayNoSecretsAndNotMuch(f *testing.F) {
 	for _, seed := range []struct{ contentType, body string }{
-		{"application/json", `{"code":"InvalidObject","message":"KEY","errors":[{"code":"KEY","message":"Basic TOKEN","field":"KEY"}]}`},
+		{"application/json", `{"code":"InvalidObject","message":"KEY","errors":[{"code":"KEY","message":"Basic TOKEN for CLIENT","field":"KEY"}]}`},
 		{"application/json", `{"code":"Security","message":"KEYKEY and s3crKEYet"}`},
 		{"application/json", `{"error":"too many requests","message":["KEY"]}`},
 		{"application/json", `{"code":{"KEY":"KEY"},"message":null,"errors":{"KEY":1}}`},
@@ -78,7 +78,7 @@ func FuzzAnswers_SayNoSecretsAndNotMuch(f *testing.F) {
 	request := &http.Request{Header: make(http.Header)}
 	client.authorize(request)
 	token := strings.TrimPrefix(request.Header.Get("Authorization"), "Basic ")
-	fill := strings.NewReplacer("KEY", testPrivateKey, "TOKEN", token).Replace
+	fill := strings.NewReplacer("KEY", testPrivateKey, "TOKEN", token, "CLIENT", config.ClientID).Replace
 	f.Fuzz(func(t *testing.T, status int, contentType, retryAfter, body string) {
 		received := answer{
 			status: status, body: []byte(fill(body)),
@@ -101,7 +101,7 @@ func FuzzAnswers_SayNoSecretsAndNotMuch(f *testing.F) {
 			if outcome(err) == "unknown" || !utf8.ValidString(said) || len(said) > 2*(maxDetails+3)*4*maxMessageLength {
 				t.Errorf("%s failed with %T of %d bytes, want one of the errors of psa, not long: %.300q", call.operation, err, len(said), said)
 			}
-			if strings.Contains(said, testPrivateKey) || strings.Contains(said, token) {
+			if strings.Contains(said, testPrivateKey) || strings.Contains(said, token) || strings.Contains(said, config.ClientID) {
 				t.Errorf("%s shows the credentials: %s", call.operation, said)
 			}
 		}
