@@ -293,7 +293,11 @@ func ready(db *postgres.DB) func(context.Context) error {
 		if err := db.Ping(ctx); err != nil {
 			return errors.New("the database does not answer")
 		}
-		return postgres.CheckSchema(ctx, db.Pool())
+		// A newer crosswalk may have migrated since this one started, which goes on working until it is replaced.
+		if err := postgres.CheckSchema(ctx, db.Pool()); !errors.Is(err, postgres.ErrSchemaAhead) {
+			return err
+		}
+		return nil
 	}
 }
 

@@ -38,8 +38,8 @@ const (
 	ClientID   = "5f6c2a10-8f0e-4bde-9b4a-client-id"
 )
 
-// keyText opens the credentials of every world.
-const keyText = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+// EncryptionKey opens the credentials of every world.
+const EncryptionKey = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 
 // Now is what business rules and simulators take for the present.
 func Now() time.Time { return time.Date(2026, time.May, 18, 9, 30, 0, 0, time.UTC) }
@@ -125,7 +125,7 @@ func (w *World) openDatabase(t testing.TB) {
 		t.Fatalf("open the test's database: %v", err)
 	}
 	t.Cleanup(func() { w.DB.Close() })
-	if w.ring, err = seal.ParseKeyRing(keyText); err != nil {
+	if w.ring, err = seal.ParseKeyRing(EncryptionKey); err != nil {
 		t.Fatalf("parse the key ring: %v", err)
 	}
 	w.Accounts = account.NewService(w.DB, w.ring, time.Now, account.Options{AllowInsecureUpstreams: true})
