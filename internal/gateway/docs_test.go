@@ -160,6 +160,47 @@ func TestDocumentedOperationsAreAnswered(t *testing.T) {
 	}
 }
 
+// link is a link to a file of the repository, to a part of one, or to a part of the same page.
+var link = regexp.MustCompile(`\]\(([^):#]*)(?:#([^)]*))?\)`)
+
+// anchors are the parts of a page that links can lead to.
+func anchors(t *testing.T, page string) map[string]bool {
+	t.Helper()
+	left := regexp.MustCompile(`[^a-z0-9 -]`)
+	found := make(map[string]bool)
+	code := false
+	for line := range strings.Lines(pageText(t, page)) {
+		if strings.HasPrefix(line, "```") {
+			code = !code
+		}
+		if title := heading.FindStringSubmatch(strings.TrimSuffix(line, "\n")); title != nil && !code {
+			found[strings.ReplaceAll(left.ReplaceAllString(strings.ToLower(title[1]), ""), " ", "-")] = true
+		}
+	}
+	return found
+}
+
+func TestDocumentedLinksLeadSomewhere(t *testing.T) {
+	t.Parallel()
+	for _, page := range pages(t) {
+		links := link.FindAllStringSubmatch(pageText(t, page), -1)
+		if len(links) == 0 {
+			t.Errorf("%s has no links", page)
+		}
+		for _, found := range links {
+			target := page
+			if found[1] != "" {
+				target = filepath.Join(filepath.Dir(page), found[1])
+			}
+			if _, err := os.Stat(filepath.Join("..", "..", target)); err != nil {
+				t.Errorf("%s leads to %s: %v", page, found[1], err)
+			} else if found[2] != "" && !anchors(t, target)[found[2]] {
+				t.Errorf("%s leads to %s of %s, which has no such part", page, found[2], target)
+			}
+		}
+	}
+}
+
 // documented turns a text of the documentation to the world of a test.
 func documented(t *testing.T, w *gatewaytest.World, text string) string {
 	t.Helper()
