@@ -107,6 +107,7 @@ func New(config Config) (*Gateway, error) {
 	if config.Log == nil {
 		config.Log = slog.Default()
 	}
+	config.Log = httpapi.Logger(config.Log)
 	if config.PSABudget <= 0 {
 		config.PSABudget = 2 * time.Second
 	}
@@ -303,7 +304,11 @@ func ready(db *postgres.DB) func(context.Context) error {
 		if err := db.Ping(ctx); err != nil {
 			return errors.New("the database does not answer")
 		}
-		return postgres.CheckSchema(ctx, db.Pool())
+		// A newer crosswalk may have migrated since this one started, which goes on working until it is replaced.
+		if err := postgres.CheckSchema(ctx, db.Pool()); !errors.Is(err, postgres.ErrSchemaAhead) {
+			return err
+		}
+		return nil
 	}
 }
 

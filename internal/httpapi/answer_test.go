@@ -181,6 +181,19 @@ func TestOnlyCallersWithATokenAreServed(t *testing.T) {
 			t.Errorf("WWW-Authenticate %q, want none: another token would not help", got)
 		}
 	})
+	for token, says := range map[string]string{awayToken: "The database does not answer", undecidedToken: "The issuer does not answer"} {
+		t.Run("one that cannot be checked for a while: "+token, func(t *testing.T) {
+			t.Parallel()
+			answer := gateway.send(t, http.MethodPost, "/graphql", body, "Authorization: Bearer "+token, "X-Request-Id: asked-with-"+token)
+			requireRefusal(t, answer, http.StatusServiceUnavailable, "SERVICE_UNAVAILABLE", says)
+			if strings.Contains(string(answer.body), "10.0.0.7") || answer.header.Get("WWW-Authenticate") != "" {
+				t.Errorf("%s %q, want nothing of what is the matter, and no other token asked for", answer.body, answer.header)
+			}
+			if log := gateway.log.String(); !strings.Contains(log, "dial tcp 10.0.0.7") || !strings.Contains(log, "asked-with-"+token) {
+				t.Errorf("the log does not say what is the matter: %s", log)
+			}
+		})
+	}
 	accepted := map[string]string{
 		"Bearer":                         "Authorization: Bearer " + goodToken,
 		"bearer in small letters":        "Authorization: bearer " + goodToken,
@@ -266,8 +279,8 @@ func requireLogged(t *testing.T, gateway *gateway, requestID, want string) {
 		t.Fatalf("%d log entries about the error, want 1: %v", len(hidden), hidden)
 	}
 	text, _ := hidden[0]["error"].(string)
-	if !strings.Contains(text, want) || hidden[0]["path"] != "fail" || hidden[0]["operation"] != "Failing" {
-		t.Errorf("logged %v, want %q with path and operation", hidden[0], want)
+	if !strings.Contains(text, want) || hidden[0]["path"] != "fail" || hidden[0]["operation"] != "Failing" || hidden[0]["seller"] != "7" {
+		t.Errorf("logged %v, want %q with path, operation and seller", hidden[0], want)
 	}
 	if stack, _ := hidden[0]["stack"].(string); strings.HasPrefix(want, "panic") && !strings.Contains(stack, "testschema") {
 		t.Errorf("the stack of a panic does not lead to where it happened: %q", stack)

@@ -32,15 +32,18 @@ func (g gate) admit(ctx context.Context, token string) (context.Context, error) 
 	identity, err := g.authenticator.Authenticate(limited, token)
 	var explained *account.UnauthenticatedError
 	var undecided *account.UndecidedError
+	var coded Coded
 	switch {
 	case errors.As(err, &explained):
 		return nil, refuse(codeUnauthenticated, "%s", explained.Reason)
 	case errors.Is(err, account.ErrUnauthenticated):
 		return nil, refuse(codeUnauthenticated, badToken)
+	case errors.As(err, &coded):
+		return nil, err
 	case err != nil && errors.Is(context.Cause(limited), errTooSlow):
 		return nil, refuse(codeTimeout, "Checking the token took too long. Try again in a moment.")
 	case errors.As(err, &undecided):
-		return nil, refuse(codeInternal, "%s", undecided.Reason).withStatus(http.StatusServiceUnavailable)
+		return nil, fmt.Errorf("%w (%w)", refuse(codeUnavailable, "%s", undecided.Reason), undecided.Err)
 	case err != nil:
 		return nil, err
 	}

@@ -28,13 +28,16 @@ const (
 	codeRateLimited      = "RATE_LIMITED"
 	codeTimeout          = "TIMEOUT"
 	codeInternal         = "INTERNAL"
+	codeUnavailable      = "SERVICE_UNAVAILABLE"
 	codePersistedUnknown = "PERSISTED_QUERY_NOT_FOUND"
 	codePersistedOnly    = "PERSISTED_QUERY_ONLY"
 )
 
 // Coded is an error that may be shown to the caller. It is looked for with
 // errors.As, and the text of what wraps it is not shown. Every other error
-// becomes INTERNAL with a text that says nothing, and is logged.
+// becomes INTERNAL with a text that says nothing, and is logged. What wraps an
+// error with the code SERVICE_UNAVAILABLE says what is the matter; it is logged,
+// too.
 type Coded interface {
 	error
 	// Code is what extensions.code says, such as NOT_FOUND.
@@ -126,6 +129,9 @@ func (p *presenter) translate(ctx context.Context, err error) *gqlerror.Error {
 		if refused, ok := coded.(*refusal); ok && refused.limit != "" {
 			p.observer.LimitReached(refused.limit)
 		}
+		if coded.Code() == codeUnavailable {
+			p.logHidden(ctx, positioned.Path, err)
+		}
 		return at(positioned, coded.Code(), coded.Error(), coded.Extensions())
 	case positioned.Extensions["code"] != nil:
 		return p.translateDocumentError(ctx, positioned)
@@ -212,17 +218,25 @@ func (p *presenter) logHidden(ctx context.Context, path ast.Path, err error) {
 	if errors.Is(context.Cause(ctx), context.Canceled) || !noteOf(ctx).mayLogHidden() {
 		return
 	}
-	attributes := []slog.Attr{
-		slog.String("request_id", requestID(ctx)),
-		slog.String("operation", noteOf(ctx).operationName()),
+	attributes := append(noteOf(ctx).caller(),
+		slog.String("operation", operationName(ctx)),
 		slog.String("path", path.String()),
 		slog.String("error", err.Error()),
-	}
+	)
 	var panicked *panicked
 	if errors.As(err, &panicked) {
 		attributes = append(attributes, slog.String("stack", string(panicked.stack)))
 	}
 	p.log.LogAttrs(ctx, slog.LevelError, "internal error", attributes...)
+}
+
+// operationName is what the author of the operation in ctx calls it; empty where
+// there is none.
+func operationName(ctx context.Context) string {
+	if !graphql.HasOperationContext(ctx) || graphql.GetOperationContext(ctx).Operation == nil {
+		return ""
+	}
+	return shorten(graphql.GetOperationContext(ctx).Operation.Name, maxQuoted)
 }
 
 // statusOf is the HTTP status of an answer without data in the given format,
@@ -239,6 +253,8 @@ func statusOf(format mediaType, code string) int {
 		return http.StatusTooManyRequests
 	case codeTimeout:
 		return http.StatusGatewayTimeout
+	case codeUnavailable:
+		return http.StatusServiceUnavailable
 	case codeInternal:
 		return http.StatusInternalServerError
 	}

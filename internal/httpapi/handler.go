@@ -45,6 +45,7 @@ func New(config Config) (*Handler, error) {
 	if config.Logger == nil {
 		config.Logger = slog.Default()
 	}
+	config.Logger = Logger(config.Logger)
 	if config.Observer == nil {
 		config.Observer = unobserved{}
 	}

@@ -17,15 +17,18 @@ import (
 	"crosswalk/internal/account"
 	"crosswalk/internal/httpapi"
 	"crosswalk/internal/httpapi/internal/testschema"
+	"crosswalk/internal/postgres"
 )
 
-// goodToken and otherToken are let in; brokenToken makes the authenticator fail and slowToken
-// makes it wait for as long as it may.
+// goodToken and otherToken are let in; brokenToken makes the authenticator fail, awayToken and
+// undecidedToken because what it asks is away, and slowToken makes it wait for as long as it may.
 const (
-	goodToken   = "good-token"
-	otherToken  = "other-token"
-	brokenToken = "broken-token"
-	slowToken   = "slow-token"
+	goodToken      = "good-token"
+	otherToken     = "other-token"
+	brokenToken    = "broken-token"
+	awayToken      = "away-token"
+	undecidedToken = "undecided-token"
+	slowToken      = "slow-token"
 )
 
 // tokens is an authenticator that knows goodToken.
@@ -42,6 +45,10 @@ func (tokens) Authenticate(ctx context.Context, token string) (account.Identity,
 		return account.Identity{}, ctx.Err()
 	case brokenToken:
 		return account.Identity{}, errors.New("pq: connection refused by 10.0.0.7")
+	case awayToken:
+		return account.Identity{}, fmt.Errorf("look up: %w (dial tcp 10.0.0.7)", &postgres.UnavailableError{})
+	case undecidedToken:
+		return account.Identity{}, &account.UndecidedError{Reason: "The issuer does not answer.", Err: errors.New("dial tcp 10.0.0.7")}
 	}
 	return account.Identity{}, fmt.Errorf("look up: %w", account.ErrUnauthenticated)
 }

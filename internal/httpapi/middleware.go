@@ -47,7 +47,6 @@ func logged(log *slog.Logger, next http.Handler) http.Handler {
 		ctx := withNote(r.Context(), note)
 		defer func() {
 			attributes := []slog.Attr{
-				slog.String("request_id", requestID(ctx)),
 				slog.String("method", r.Method),
 				slog.String("path", r.URL.Path),
 				slog.Int("status", answer.statusOrOK()),

@@ -79,15 +79,6 @@ func (n *note) mayLogHidden() bool {
 	return n.hidden <= maxHiddenErrors
 }
 
-func (n *note) operationName() string {
-	if n == nil {
-		return ""
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.operation
-}
-
 // attributes is what was kept, for the log.
 func (n *note) attributes() []slog.Attr {
 	n.mu.Lock()

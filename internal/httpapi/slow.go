@@ -47,8 +47,7 @@ func (s slowLog) tell(ctx context.Context, operation *graphql.OperationContext, 
 			fields = append(fields, shorten(field.Name, maxQuoted))
 		}
 	}
-	attributes := append([]slog.Attr{slog.String("request_id", requestID(ctx))}, noteOf(ctx).caller()...)
-	attributes = append(attributes,
+	attributes := append(noteOf(ctx).caller(),
 		slog.String("operation", shorten(operation.Operation.Name, maxQuoted)),
 		slog.String("operation_type", string(operation.Operation.Operation)),
 		slog.Any("fields", fields),

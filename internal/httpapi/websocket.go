@@ -35,8 +35,7 @@ func (g *graphQL) newWebSocket() transport.Websocket {
 		PingPongInterval:      pingInterval,
 		PayloadReadLimit:      &g.limits.BodyBytes,
 		ErrorFunc: func(ctx context.Context, err error) {
-			g.present.log.LogAttrs(ctx, slog.LevelDebug, "websocket",
-				slog.String("request_id", requestID(ctx)), slog.String("error", err.Error()))
+			g.present.log.LogAttrs(ctx, slog.LevelDebug, "websocket", slog.String("error", err.Error()))
 		},
 	}
 }

@@ -91,7 +91,7 @@ func (r *Run) call(handler Handler) (err error) {
 }
 
 // ending is how a run ends here: in a final state, in Queued for the next worker, or, if state is empty, without
-// a word, because it is no longer ours.
+// a word, because it is no longer ours or there is no database to tell.
 type ending struct {
 	state State
 	err   error
@@ -111,6 +111,9 @@ func outcome(err, cause error) ending {
 		return ending{state: Cancelled, err: err}
 	case errors.Is(cause, ErrStopping):
 		return ending{state: Queued, err: err}
+	case postgres.IsUnavailable(err):
+		// As if the worker had died: when the lease has passed, some worker goes on, if the database is back by then.
+		return ending{err: err}
 	default:
 		return ending{state: Failed, err: err}
 	}

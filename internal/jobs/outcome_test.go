@@ -3,7 +3,10 @@ package jobs
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
+
+	"crosswalk/internal/postgres"
 )
 
 func TestOutcome(t *testing.T) {
@@ -20,6 +23,8 @@ func TestOutcome(t *testing.T) {
 		"it was cancelled":                             {context.Canceled, ErrCancelled, Cancelled},
 		"the process is stopping":                      {context.Canceled, ErrStopping, Queued},
 		"the lease was lost":                           {broken, ErrLeaseLost, ""},
+		"the database was away":                        {fmt.Errorf("read: %w", &postgres.UnavailableError{}), nil, ""},
+		"it was cancelled while the database was away": {&postgres.UnavailableError{}, ErrCancelled, Cancelled},
 		"it panicked while it was cancelled":           {&panicError{value: "boom"}, ErrCancelled, Failed},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -21,7 +21,8 @@ import (
 // ctx ends when the run is to stop: because somebody cancelled it (the cause is ErrCancelled), the lease was
 // lost (ErrLeaseLost) or the runner is stopping (ErrStopping). The handler then stops between two steps and
 // returns an error; what must not be broken off is done with context.WithoutCancel(ctx). Returning nil means
-// that the work is complete, whatever happened to ctx. Any other error fails the run; see Failure.
+// that the work is complete, whatever happened to ctx. An error that wraps *postgres.UnavailableError leaves the run to
+// the next worker; any other fails it, see Failure.
 type Handler func(ctx context.Context, run *Run) error
 
 // Options tune a Runner. The zero value is ready for use.

@@ -25,7 +25,7 @@ const lockRetry = 200 * time.Millisecond
 func (s *SellerDB) Locks(ctx context.Context) (*Locks, error) {
 	conn, err := s.db.pool.Conn(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("open a connection for locks: %w", err)
+		return nil, fmt.Errorf("open a connection for locks: %w", explain(ctx, readOnly, &beginError{err}))
 	}
 	return &Locks{seller: s.id, conn: conn}, nil
 }
@@ -65,7 +65,7 @@ func (l *Locks) ask(ctx context.Context, query, name string, answer *bool) error
 	asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	if err := l.conn.QueryRowContext(asking, query, fmt.Sprintf("%s/%s", l.seller, name)).Scan(answer); err != nil {
-		return fmt.Errorf("lock %s: %w", name, err)
+		return fmt.Errorf("lock %s: %w", name, explain(ctx, readOnly, err))
 	}
 	return nil
 }

@@ -25,10 +25,6 @@ func TestTransactions_BeginAgainWhenAllConnectionsWereLost(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { owner.Close() })
-	one := func(ctx context.Context, tx *postgres.Tx) error {
-		var n int
-		return tx.GetContext(ctx, &n, `SELECT 1`)
-	}
 	for range 10 {
 		for name, run := range map[string]func(context.Context, func(context.Context, *postgres.Tx) error) error{
 			"Read": db.Seller(1).Read, "Write": db.Seller(1).Write,

@@ -60,8 +60,6 @@ type exchange struct {
 	status int
 	// told is true once the request was counted.
 	told bool
-	// upgraded is true once the connection is no longer HTTP's.
-	upgraded bool
 }
 
 // trace begins the span.
@@ -88,7 +86,6 @@ func (e *exchange) Write(body []byte) (int, error) {
 func (e *exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	connection, buffer, err := http.NewResponseController(e.ResponseWriter).Hijack()
 	if err == nil {
-		e.upgraded = true
 		e.answer(http.StatusSwitchingProtocols)
 	}
 	return connection, buffer, err
@@ -103,7 +100,7 @@ func (e *exchange) answer(status int) {
 		return
 	}
 	e.status = status
-	if e.upgraded || strings.HasPrefix(e.Header().Get("Content-Type"), "text/event-stream") {
+	if status == http.StatusSwitchingProtocols || strings.HasPrefix(e.Header().Get("Content-Type"), "text/event-stream") {
 		e.tell()
 	}
 }

@@ -126,7 +126,7 @@ func serveProcess(text string) error {
 	if err != nil {
 		return err
 	}
-	ring, err := seal.ParseKeyRing(keyText)
+	ring, err := seal.ParseKeyRing(EncryptionKey)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ package gatewaytest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -37,8 +38,8 @@ const (
 	ClientID   = "5f6c2a10-8f0e-4bde-9b4a-client-id"
 )
 
-// keyText opens the credentials of every world.
-const keyText = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+// EncryptionKey opens the credentials of every world.
+const EncryptionKey = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 
 // Now is what business rules and simulators take for the present.
 func Now() time.Time { return time.Date(2026, time.May, 18, 9, 30, 0, 0, time.UTC) }
@@ -48,8 +49,9 @@ type Options struct {
 	// ConnectWise and Platform say what the simulators are filled with; keys and clock are set by Start.
 	ConnectWise simconnectwise.Options
 	Platform    simplatform.Options
-	// BeforeConnectWise, if set, returns a handler that stands before the simulated ConnectWise, which it is given.
+	// BeforeConnectWise and BeforePlatform, if set, return a handler that stands before the simulator, which it is given.
 	BeforeConnectWise func(http.Handler) http.Handler
+	BeforePlatform    func(http.Handler) http.Handler
 	// Sellers is how many sellers use both simulators; 0 means one.
 	Sellers int
 	// WithoutCredentials and WithoutAgreementType leave these steps of the set-up to the test.
@@ -57,6 +59,10 @@ type Options struct {
 	WithoutAgreementType bool
 	// WithoutGateway starts no gateway: the test adds replicas itself.
 	WithoutGateway bool
+	// Database says how replicas in this process open the database; by default with 6 connections.
+	Database postgres.Options
+	// Server, if set, has the world's database, so that the test can stop it.
+	Server *postgrestest.Server
 	// Gateway changes the configuration of every replica.
 	Gateway func(*gateway.Config)
 }
@@ -87,7 +93,12 @@ type World struct {
 // Start puts up a world and takes it down when the test ends.
 func Start(t testing.TB, options Options) *World {
 	t.Helper()
-	w := &World{options: options, dsn: postgrestest.New(t), Log: &Log{}}
+	w := &World{options: options, Log: &Log{}}
+	if options.Server != nil {
+		w.dsn = options.Server.DSN()
+	} else {
+		w.dsn = postgrestest.New(t)
+	}
 	t.Cleanup(func() { w.explain(t) })
 	w.openDatabase(t)
 	w.startSimulators(t)
@@ -108,11 +119,13 @@ func Start(t testing.TB, options Options) *World {
 func (w *World) openDatabase(t testing.TB) {
 	t.Helper()
 	var err error
-	if w.DB, err = postgres.Open(t.Context(), w.dsn, postgres.Options{MaxConnections: 6}); err != nil {
+	options := w.options.Database
+	options.MaxConnections = cmp.Or(options.MaxConnections, 6)
+	if w.DB, err = postgres.Open(t.Context(), w.dsn, options); err != nil {
 		t.Fatalf("open the test's database: %v", err)
 	}
 	t.Cleanup(func() { w.DB.Close() })
-	if w.ring, err = seal.ParseKeyRing(keyText); err != nil {
+	if w.ring, err = seal.ParseKeyRing(EncryptionKey); err != nil {
 		t.Fatalf("parse the key ring: %v", err)
 	}
 	w.Accounts = account.NewService(w.DB, w.ring, time.Now, account.Options{AllowInsecureUpstreams: true})
@@ -124,11 +137,8 @@ func (w *World) startSimulators(t testing.TB) {
 	psa.CompanyID, psa.PublicKey, psa.PrivateKey, psa.ClientID = CompanyID, PublicKey, PrivateKey, ClientID
 	psa.Now, marketplace.Now = Now, Now
 	w.ConnectWise, w.Platform = simconnectwise.New(psa), simplatform.New(marketplace)
-	var psaHandler http.Handler = w.ConnectWise
-	if before := w.options.BeforeConnectWise; before != nil {
-		psaHandler = before(psaHandler)
-	}
-	psaServer, marketplaceServer := httptest.NewServer(psaHandler), httptest.NewServer(w.Platform)
+	psaServer := httptest.NewServer(behind(w.options.BeforeConnectWise, w.ConnectWise))
+	marketplaceServer := httptest.NewServer(behind(w.options.BeforePlatform, w.Platform))
 	for _, server := range []*httptest.Server{psaServer, marketplaceServer} {
 		t.Cleanup(func() {
 			// Requests that a fault keeps waiting would keep Close waiting, too.
@@ -139,6 +149,14 @@ func (w *World) startSimulators(t testing.TB) {
 		})
 	}
 	w.ConnectWiseURL, w.PlatformURL = psaServer.URL, marketplaceServer.URL
+}
+
+// behind returns the simulator, or what stands before it.
+func behind(before func(http.Handler) http.Handler, simulator http.Handler) http.Handler {
+	if before == nil {
+		return simulator
+	}
+	return before(simulator)
 }
 
 // newSeller creates a seller as far as the options want it set up.

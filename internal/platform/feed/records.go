@@ -204,7 +204,7 @@ func (m *members) fail(format string, args ...any) {
 }
 
 func (m *members) id(name, value string) string {
-	if value = text(value); value == "" {
+	if value = text(value); strings.TrimSpace(value) == "" {
 		m.fail("%s is missing", name)
 	}
 	return value

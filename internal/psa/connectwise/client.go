@@ -89,12 +89,13 @@ func authorizer(config Config) func(*http.Request) {
 	}
 }
 
-// redactor removes the private key, bare and as part of the Authorization header, from what others wrote.
+// redactor removes the client id and the private key, bare and as part of the Authorization header, from what others
+// wrote.
 func redactor(config Config) func(string) string {
 	request := &http.Request{Header: make(http.Header)}
 	request.SetBasicAuth(config.CompanyID+"+"+config.PublicKey, config.PrivateKey)
 	_, token, _ := strings.Cut(request.Header.Get("Authorization"), " ")
-	replacer := strings.NewReplacer(config.PrivateKey, "***", token, "***")
+	replacer := strings.NewReplacer(config.PrivateKey, "***", token, "***", config.ClientID, "***")
 	return replacer.Replace
 }
 

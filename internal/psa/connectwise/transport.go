@@ -200,6 +200,6 @@ func (c *Client) report(ctx context.Context, call call, received answer, took ti
 	}
 	c.log.WarnContext(ctx, "ConnectWise call failed",
 		"operation", call.operation, "method", call.method, "path", call.path, "status", received.status,
-		"request_id", shorten(c.redact(strings.Join(received.header.Values(requestIDHeader), ",")), 100),
+		"psa_request_id", shorten(c.redact(strings.Join(received.header.Values(requestIDHeader), ",")), 100),
 		"duration", took, "error", c.redact(err.Error()))
 }

@@ -162,7 +162,7 @@ func TestSecrets_AreInNoErrorAndNoLog(t *testing.T) {
 			w.Header().Set("Content-Type", contentType)
 			w.Header().Set("x-cw-request-id", key)
 			w.WriteHeader(status)
-			said := key + " and " + r.Header.Get("Authorization")
+			said := key + " and " + r.Header.Get("Authorization") + " and " + r.Header.Get("clientId")
 			_, _ = fmt.Fprintf(w, `{"code":%q,"message":%q,"errors":[{"code":%q,"message":%q,"field":%q}]}`, said, said, said, said, said)
 		}
 	}
@@ -181,7 +181,7 @@ func TestSecrets_AreInNoErrorAndNoLog(t *testing.T) {
 					"the error of a read": fmt.Sprintf("%v %+v", readErr, readErr), "the error of a write": fmt.Sprintf("%v %+v", writeErr, writeErr),
 					"the log": logged.String(), "the health": fmt.Sprintf("%+v", health),
 				} {
-					if strings.Contains(text, testPrivateKey) || strings.Contains(text, token) {
+					if strings.Contains(text, testPrivateKey) || strings.Contains(text, token) || strings.Contains(text, testConfig("").ClientID) {
 						t.Errorf("%s shows the credentials: %s", place, text)
 					}
 				}
@@ -221,7 +221,7 @@ func TestLog_NamesTheRequestOfAFailure(t *testing.T) {
 	var logged lockedBuffer
 	client := server.client(t, logTo(&logged))
 	_, _ = client.CreateAddition(t.Context(), 9, psa.NewAddition{})
-	for _, want := range []string{"request_id=req-1", `operation="create additions"`, "status=400"} {
+	for _, want := range []string{"psa_request_id=req-1", `operation="create additions"`, "status=400"} {
 		if !strings.Contains(logged.String(), want) {
 			t.Errorf("the log says %q, want it to contain %s", logged.String(), want)
 		}
