@@ -25,15 +25,27 @@ func withKnownTotal(req grid.Request, kind Kind) grid.Request {
 	return req
 }
 
-// mappedToMatch holds for rows whose PSA record matches text. The matching records are found first, by
-// their own search index, so that neither side is read through.
-func mappedToMatch(column, table, searched string, seller postgres.SellerID, text string) grid.Condition {
-	return grid.Expression(nil, column+` = ANY (ARRAY(
-		SELECT m.record_id
-		FROM `+table+` m
-		WHERE m.seller_id = ?
-			AND m.`+searched+` LIKE lower(?::text COLLATE alphabetical) COLLATE "C"))`,
-		seller, grid.Pattern(text))
+// mostByNumber is how many matches of a search a list is read by. More are so dense that they are soon met in the list's order.
+const mostByNumber = 1000
+
+// named holds for rows of a list whose own texts match.
+func named(list, text string) grid.Condition {
+	return grid.Matching(grid.Search{
+		List: list, Number: "id", Text: text, Most: mostByNumber, Otherwise: grid.Contains("search", text),
+	})
+}
+
+// mappedToMatch holds for rows whose PSA record matches text in the column searched of a mirror.
+func mappedToMatch(list, number, column, table, searched string, seller postgres.SellerID, text string) grid.Condition {
+	return grid.Matching(grid.Search{
+		List: list, Number: number, Text: text, Most: mostByNumber,
+		Otherwise: grid.Expression(nil, column+` = ANY (ARRAY(
+			SELECT m.record_id
+			FROM `+table+` m
+			WHERE m.seller_id = ?
+				AND m.`+searched+` LIKE lower(?::text COLLATE alphabetical) COLLATE "C"))`,
+			seller, grid.Pattern(text)),
+	})
 }
 
 // Totals count the records of one kind, whatever a list is filtered by.

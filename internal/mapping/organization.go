@@ -75,7 +75,7 @@ func Organizations(ctx context.Context, tx *postgres.Tx, seller postgres.SellerI
 // SearchOrganizations holds for organizations with text in name, reference number, PSA name or PSA identifier.
 func SearchOrganizations(seller postgres.SellerID, text string) grid.Condition {
 	return grid.Any(
-		grid.Contains("search", text),
-		mappedToMatch("o.psa_company_id", "psa_company", "search_text", seller, text),
+		named("organization", text),
+		mappedToMatch("psa_company", "psa_company_id", "o.psa_company_id", "psa_company", "search_text", seller, text),
 	)
 }

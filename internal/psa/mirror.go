@@ -21,8 +21,6 @@ type Mirror[T any, R mirrored[T]] struct {
 	// row turns an answer into a JSON object with a member for each column.
 	row  func(T) any
 	list *grid.Grid
-	// label and identifier are the expressions that a search compares with what was typed.
-	label, identifier string
 }
 
 type mirrorColumn struct{ name, kind string }
@@ -115,17 +113,26 @@ func (m *Mirror[T, R]) Columns() []string {
 func (m *Mirror[T, R]) List(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID, search string, req grid.Request) (*grid.Result[R], error) {
 	list := m.list
 	if search != "" {
-		list = list.With("match", matchRank(m.identifier, m.label, search))
-		req.Where = grid.All(req.Where, grid.Contains("search", search))
+		list = list.With("match", matchRank(search))
+		req.Where = grid.All(req.Where, grid.Matching(grid.Search{
+			List: m.table, Number: "record_id", Text: search, Most: mostByNumber, Otherwise: grid.Contains("search", search),
+		}))
 		req.Order = append([]grid.Order{{Column: "match"}}, req.Order...)
 	}
 	return grid.Fetch[R](ctx, tx, list, seller, req)
 }
 
-// matchRank sorts what a picker found by how well it fits what was typed.
-func matchRank(identifier, name, search string) grid.Column {
-	identifier, name = "lower("+identifier+" COLLATE alphabetical)", "lower("+name+" COLLATE alphabetical)"
-	const typed = "lower(?::text COLLATE alphabetical)"
+// mostByNumber is how many matches of a search are taken by their numbers. All of them have to be ranked.
+const mostByNumber = 10_000
+
+// matchRank sorts what a picker found by how well it fits what was typed. The search text is the name, a separator, and
+// the identifier, in lower case.
+func matchRank(search string) grid.Column {
+	const (
+		typed      = `lower(?::text COLLATE alphabetical) COLLATE "C"`
+		name       = "split_part(m.search_text, chr(31), 1)"
+		identifier = "split_part(m.search_text, chr(31), 2)"
+	)
 	begins := grid.Prefix(search)
 	return grid.Column{
 		SQL: `CASE

@@ -29,8 +29,6 @@ var Companies = &Mirror[Company, MirroredCompany]{
 			DefaultContact: value(c.DefaultContact), Deleted: c.Deleted, LastUpdated: instant(c.LastUpdated),
 		}
 	},
-	identifier: "m.identifier",
-	label:      "m.name",
 	list: &grid.Grid{
 		Name:   "psa_company",
 		From:   "psa_company m",
@@ -94,8 +92,6 @@ var Products = &Mirror[Product, MirroredProduct]{
 			Price: p.Price, Cost: p.Cost, Inactive: p.Inactive, LastUpdated: instant(p.LastUpdated),
 		}
 	},
-	identifier: "m.identifier",
-	label:      "m.description",
 	list: &grid.Grid{
 		Name:   "psa_product",
 		From:   "psa_product m",
@@ -166,8 +162,6 @@ var Agreements = &Mirror[Agreement, MirroredAgreement]{
 			Cancelled: a.Cancelled, Currency: value(a.Currency), LastUpdated: instant(a.LastUpdated),
 		}
 	},
-	identifier: "m.record_id::text",
-	label:      "m.name",
 	list: &grid.Grid{
 		Name:   "psa_agreement",
 		From:   "psa_agreement m",

@@ -38,7 +38,7 @@ type Request struct {
 // is known, and comes with its rows.
 func (r Request) IsOneStatement() bool {
 	first := !r.Page.backward && r.Page.after == "" && r.Page.before == "" && r.Page.offset == 0
-	return r.Page.size > 0 && (!r.Total || r.Where == nil) && len(r.Facets) == 0 && r.SumBy == nil && (first || !r.Sides && !r.Position)
+	return r.Page.size > 0 && (!r.Total || r.Where == nil) && len(searches(r.Where)) == 0 && len(r.Facets) == 0 && r.SumBy == nil && (first || !r.Sides && !r.Position)
 }
 
 // ByNumber is the request for the rows with the numbers given, at most MaxSize, of a list whose number is the
@@ -169,9 +169,22 @@ func (f *fetch[T]) run() error {
 			return probe.err
 		}
 	}
-	for _, step := range []func() error{f.rows, f.total, f.position, f.sides, f.facets, f.sums} {
+	for _, step := range []func() error{f.prepare, f.rows, f.total, f.position, f.sides, f.facets, f.sums} {
 		if err := step(); err != nil {
 			return fmt.Errorf("list %s: %w", f.grid.Name, err)
+		}
+	}
+	return nil
+}
+
+// prepare has everything ready that conditions need to know.
+func (f *fetch[T]) prepare() error {
+	if err := prepare(f.ctx, f.tx, f.req.Where); err != nil {
+		return err
+	}
+	for _, facet := range f.req.Facets {
+		if err := prepare(f.ctx, f.tx, facet.Where); err != nil {
+			return err
 		}
 	}
 	return nil
