@@ -133,8 +133,8 @@ type replicaProcess struct {
 	*gatewaytest.Replica
 }
 
-// startServe serves a world on a port of its own, and returns once it is ready.
-func startServe(t *testing.T, w *gatewaytest.World) replicaProcess {
+// startServe serves a world on a port of its own, with more settings, and returns once it is ready.
+func startServe(t *testing.T, w *gatewaytest.World, settings ...string) replicaProcess {
 	t.Helper()
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -142,10 +142,10 @@ func startServe(t *testing.T, w *gatewaytest.World) replicaProcess {
 	}
 	address := free.Addr().String()
 	free.Close()
-	p := startProcess(t, []string{
+	p := startProcess(t, append([]string{
 		"DATABASE_URL=" + w.DB.DSN(), "CROSSWALK_ENCRYPTION_KEY=" + gatewaytest.EncryptionKey, "CROSSWALK_LISTEN=" + address,
 		"CROSSWALK_ALLOW_INSECURE_UPSTREAMS=true", "CROSSWALK_PSA_BUDGET=20s", "CROSSWALK_NOW=" + gatewaytest.Now().Format(time.RFC3339),
-	}, "serve")
+	}, settings...), "serve")
 	replica := replicaProcess{p, &gatewaytest.Replica{URL: "http://" + address}}
 	gatewaytest.Eventually(t, "crosswalk serve is ready", func() bool { return replica.probe("/readyz") == http.StatusOK })
 	return replica
