@@ -120,8 +120,14 @@ func TestTheDocumentedApolloClientWorks(t *testing.T) {
 func TestTheDocumentedGoClientIsGeneratedAndWorks(t *testing.T) {
 	t.Parallel()
 	needs(t, "bash", "curl", "go")
-	output := follow(t, startDocumented(t), t.TempDir(), section(t, clientsPage, "Go"))
+	folder := t.TempDir()
+	output := follow(t, startDocumented(t), folder, section(t, clientsPage, "Go"))
 	printed(t, output, `not mapped: .+ \(\d+\)`, `(?m)^[1-9]\d* products$`, `(?m)^100 of [1-9]\d+ lines come to [\d.]+$`)
+	generated, err := os.ReadFile(filepath.Join(folder, "crosswalk", "generated.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	printed(t, string(generated), `chargeStartDate,omitempty`, `chargeEndDate,omitempty`, `psaAgreementId,omitempty`, `decimal\.Decimal`)
 }
 
 func TestDocumentedShellCommandsForClientsWork(t *testing.T) {

@@ -118,8 +118,10 @@ func startDocumented(t *testing.T) *gatewaytest.World {
 func documentedVariables(t *testing.T, w *gatewaytest.World) map[string]variables {
 	t.Helper()
 	type list struct{ Nodes []struct{ ID string } }
-	var data struct{ Organizations, PsaCompanies, Jobs list }
-	w.Must(t, viewer, `{ organizations { nodes { id } } psaCompanies { nodes { id } } jobs { nodes { id } } }`, nil, &data)
+	var data struct{ Organizations, PsaCompanies, Jobs, InvoiceLines list }
+	w.Must(t, viewer, `{
+		organizations { nodes { id } } psaCompanies { nodes { id } } jobs { nodes { id } } invoiceLines { nodes { id } }
+	}`, nil, &data)
 	types, _ := agreementTypes(t, w.Seller)
 	return map[string]variables{
 		"Map": {"input": variables{"organizationId": data.Organizations.Nodes[0].ID, "psaCompanyId": data.PsaCompanies.Nodes[0].ID}},
@@ -129,6 +131,7 @@ func documentedVariables(t *testing.T, w *gatewaytest.World) map[string]variable
 		}},
 		"Choose":    {"input": variables{"agreementTypeId": types["Cloud Subscriptions"]}},
 		"FollowRun": {"id": data.Jobs.Nodes[0].ID},
+		"EditLine":  {"input": variables{"invoiceLineId": data.InvoiceLines.Nodes[0].ID, "chargeEndDate": "2026-12-31"}},
 	}
 }
 

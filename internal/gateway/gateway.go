@@ -11,6 +11,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -95,11 +96,12 @@ type Gateway struct {
 	// Accounts manages the sellers of the database.
 	Accounts *account.Service
 
-	clients  *connectwise.Pool
-	server   *httpapi.Server
-	metrics  *httpapi.Server
-	handler  *httpapi.Handler
-	services []service
+	clients *connectwise.Pool
+	server  *httpapi.Server
+	metrics *httpapi.Server
+	handler *httpapi.Handler
+	// stages are what runs in the background, each stage for the ones after it.
+	stages [][]service
 }
 
 // New puts a replica together. Nothing runs before Start.
@@ -180,14 +182,14 @@ func New(config Config) (*Gateway, error) {
 	server := httpapi.NewServer(config.Listen, handler, config.Log)
 	g := &Gateway{
 		Accounts: accounts, clients: clients, server: server, metrics: server, handler: handler,
-		services: []service{
-			listener, runner, activity.NewPurger(config.DB, time.Now, config.Log),
+		stages: [][]service{{listener}, {
+			runner, activity.NewPurger(config.DB, time.Now, config.Log),
 			schedule.New(config.DB, accounts, enqueueDailySync, schedule.Options{Log: config.Log}), server,
-		},
+		}},
 	}
 	if config.MetricsListen != "" {
 		g.metrics = httpapi.NewServer(config.MetricsListen, httpapi.NewMetrics(config.Telemetry.Metrics()), config.Log)
-		g.services = append([]service{g.metrics}, g.services...)
+		g.stages = append([][]service{{g.metrics}}, g.stages...)
 	}
 	return g, nil
 }
@@ -264,7 +266,7 @@ func (c Config) filling(handler jobs.Handler, tables ...string) jobs.Handler {
 // Start starts the background services and then serves. It does not block. When a part cannot be started,
 // those that were are stopped again.
 func (g *Gateway) Start(ctx context.Context) error {
-	for _, s := range g.services {
+	for _, s := range slices.Concat(g.stages...) {
 		if err := s.Start(ctx); err != nil {
 			return errors.Join(err, g.Stop(ctx))
 		}
@@ -284,15 +286,19 @@ func (g *Gateway) Done() <-chan struct{} { return g.server.Done() }
 // Err returns why the gateway stopped serving by itself.
 func (g *Gateway) Err() error { return g.server.Err() }
 
-// Stop lets requests under way finish, hands background runs over to other replicas, and returns when
+// Stop lets requests under way finish, hands background runs over to other replicas meanwhile, and returns when
 // nothing is served or run any more, or when ctx is done. Look-ups that nobody waits for may take some seconds
 // longer; they only read. It may be called again.
 func (g *Gateway) Stop(ctx context.Context) error {
 	var problems []error
-	for i := len(g.services) - 1; i >= 0; i-- {
-		if err := g.services[i].Stop(ctx); err != nil {
-			problems = append(problems, err)
+	for _, stage := range slices.Backward(g.stages) {
+		errs := make([]error, len(stage))
+		var stopping sync.WaitGroup
+		for i, s := range stage {
+			stopping.Go(func() { errs[i] = s.Stop(ctx) })
 		}
+		stopping.Wait()
+		problems = append(problems, errs...)
 	}
 	g.clients.Close()
 	return errors.Join(problems...)

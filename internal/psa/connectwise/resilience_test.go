@@ -228,6 +228,18 @@ func TestRead_AnAttemptEndsAfterThirtySeconds(t *testing.T) {
 	}
 }
 
+func TestRead_ThatIsNotAnsweredInTheTimeOfItsCaller(t *testing.T) {
+	t.Parallel()
+	inBubble(t, hang, func(t *testing.T, b *bubble) {
+		ctx, cancel := context.WithTimeoutCause(t.Context(), 5*time.Second, errors.New("the operation took too long"))
+		defer cancel()
+		_, err := b.SystemInfo(ctx)
+		if unavailable := asUnavailable(t, err); !strings.Contains(unavailable.Reason, "did not answer in time") {
+			t.Errorf("SystemInfo = %v, want the reason that it did not answer in time, whatever the cause of the deadline", err)
+		}
+	})
+}
+
 func TestWrite_ThatIsCancelled(t *testing.T) {
 	t.Parallel()
 	inBubble(t, hang, func(t *testing.T, b *bubble) {

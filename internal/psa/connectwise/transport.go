@@ -157,7 +157,7 @@ func (c *Client) transportError(ctx context.Context, call call, connected bool, 
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled), ctx.Err() != nil && took < patience:
 		return gaveUp(ctx)
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.DeadlineExceeded), ctx.Err() != nil: // the deadline of ctx may have a cause of its own
 		reason = "ConnectWise did not answer in time"
 	case errors.Is(err, outbound.ErrPrivate):
 		reason = "The address of ConnectWise leads into a private network, which is not allowed"
