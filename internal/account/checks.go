@@ -54,7 +54,7 @@ func (c *checks) find(ctx context.Context, hash []byte) (checkedToken, bool, err
 	select {
 	case <-shared.done:
 	case <-ctx.Done():
-		return checkedToken{}, false, ctx.Err()
+		return checkedToken{}, false, c.db.GaveUp(ctx)
 	}
 	found, ok := shared.found[string(hash)]
 	return found, ok, shared.err

@@ -58,7 +58,8 @@ func TestAnOperationIsTracedDownToItsStatementsAndCalls(t *testing.T) {
 	t.Parallel()
 	w, traces := startTracedPage(t)
 	id := trace.TraceID{1}
-	askWithin(t, w.Seller, id, `query Page { organizations { nodes { name psaCompany { name } mappingStatus } } }`)
+	// What has arguments is resolved by itself, and with it the whole list.
+	askWithin(t, w.Seller, id, `query Page { organizations { nodes { name psaCompany { name } mappingStatus contracts { totalCount } } } }`)
 
 	all := traces.await(t, "POST /graphql", id)
 	request := all.the(t, "POST /graphql")

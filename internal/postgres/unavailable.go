@@ -68,3 +68,6 @@ func (db *DB) waited(err error) error {
 	}
 	return err
 }
+
+// GaveUp returns what it means to a caller whose context ended that it waited for others to ask the database.
+func (db *DB) GaveUp(ctx context.Context) error { return explain(ctx, readOnly, db.waited(ctx.Err())) }
