@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"os"
 	"time"
 
 	"crosswalk/internal/bench"
@@ -21,6 +22,7 @@ type benchCommand struct {
 	Turns         int           `default:"5" help:"Turns that each side has."`
 	Turn          time.Duration `default:"2s" help:"How long a turn lasts."`
 	Only          string        `placeholder:"TEXT" help:"Measure only what has this in its name."`
+	Picture       string        `placeholder:"FILE" help:"Draw the table of pages as an SVG."`
 	Profile       string        `placeholder:"FILE" help:"Write a CPU profile."`
 }
 
@@ -29,11 +31,16 @@ func (c *benchCommand) Run(ctx context.Context, stdout io.Writer, log *slog.Logg
 	if err := migrate(ctx, c.DatabaseURL); err != nil {
 		return err
 	}
+	binary, err := os.Executable()
+	if err != nil {
+		return err
+	}
 	return bench.Run(ctx, bench.Options{
 		DSN: c.DatabaseURL,
 		Market: bench.Market{
 			Organizations: c.Organizations, Companies: c.Companies, Offers: c.Offers, Lines: c.Lines, PeakLines: c.PeakLines, Months: 12,
 		},
-		Clients: c.Clients, Turns: c.Turns, Turn: c.Turn, Profile: c.Profile, Only: c.Only, Out: stdout, Log: log,
+		Clients: c.Clients, Turns: c.Turns, Turn: c.Turn, Only: c.Only, Profile: c.Profile, Picture: c.Picture,
+		Binary: binary, Out: stdout, Log: log,
 	})
 }

@@ -11,71 +11,66 @@ import (
 	"strings"
 	"time"
 
+	"crosswalk/internal/gateway"
 	"crosswalk/internal/postgres"
 )
 
-// Options say what to measure on. All fields are required, but Profile.
+// Options say what to measure on. All fields are required, but Only, Profile and Picture.
 type Options struct {
 	DSN    string
 	Market Market
 	// Clients ask at a time, for Turns turns of Turn each.
 	Clients, Turns int
 	Turn           time.Duration
-	// Only, if not empty, is what the names of cases must contain.
+	// Only, if not empty, is what the names of sections must contain.
 	Only string
-	// Profile names a file for a CPU profile of the gateway's pages.
-	Profile string
-	Out     io.Writer
-	Log     *slog.Logger
+	// Profile names a file for a CPU profile, Picture one for the table of pages as an SVG.
+	Profile, Picture string
+	// Binary is the program to start replicas with.
+	Binary string
+	Out    io.Writer
+	Log    *slog.Logger
 }
-
-// columns of the Organizations tab.
-const columns = `id platformId name referenceNumber status
-	psaCompany { id recordId identifier name status }
-	excludedFromSync mappingStatus mappingStatusMessage revision mappedAt mappedBy`
 
 // bench is a run of it.
 type bench struct {
 	Options
 	*world
-	// server is the database's process, where that runs on this machine.
+	// server is the database's process, where that runs on this machine; 0 otherwise.
 	server int
+	// address is the gateway's, plain that of one without the fast lane, and byHand the yardstick's.
+	address, plain, byHand string
 }
 
-// Run measures.
+// section is one table.
+type section struct {
+	name string
+	run  func(context.Context, *bench) error
+}
+
+func sections() []section {
+	return []section{
+		{"pages", measurePages},
+		{"flat", measureFlatness},
+		{"searches", measureSearches},
+		{"filters", measureFilters},
+		{"lookups", measureLookUps},
+		{"replicas", measureReplicas},
+		{"starts", measureStarts},
+	}
+}
+
+// Run measures and prints tables in Markdown.
 func Run(ctx context.Context, o Options) error {
 	w, err := open(ctx, o.DSN, o.Market, o.Log)
 	if err != nil {
 		return err
 	}
 	defer w.end()
-	address, stop, err := w.serve(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer stop()
-	owner, err := postgres.OpenAsOwner(ctx, o.DSN, postgres.Options{})
-	if err != nil {
-		return err
-	}
-	defer owner.Close()
-	y, err := newYardstick(ctx, owner.Pool(), w.seller, o.Market.Companies)
-	if err != nil {
-		return err
-	}
 	b := &bench{Options: o, world: w}
-	var backend int
-	if err := owner.Pool().QueryRowContext(ctx, `SELECT pg_backend_pid()`).Scan(&backend); err != nil {
+	if err := b.serveAll(ctx); err != nil {
 		return err
 	}
-	b.server = parentOf(backend)
-	mux := http.NewServeMux()
-	mux.Handle("POST /page/{size}", y)
-	byHand, stopYardstick, err := listen(mux)
-	if err != nil {
-		return err
-	}
-	defer stopYardstick()
 	if o.Profile != "" {
 		file, err := os.Create(o.Profile)
 		if err != nil {
@@ -87,26 +82,73 @@ func Run(ctx context.Context, o Options) error {
 		}
 		defer pprof.StopCPUProfile()
 	}
-	for _, c := range []struct {
-		name, yardstick, query string
-	}{
-		{"20 rows, all columns", "/page/20", `{ organizations(first: 20) { nodes { ` + columns + ` } pageInfo { hasNextPage endCursor } } }`},
-		{"20 rows, with totals and summary", "/page/20?totals=1", `{ organizations(first: 20) { totalCount nodes { ` + columns + ` } pageInfo { hasNextPage endCursor } }
-			mappingSummary { organizations { total mapped unmapped } } }`},
-		{"1,000 rows, all columns", "/page/1000", `{ organizations(first: 1000) { nodes { ` + columns + ` } pageInfo { hasNextPage endCursor } } }`},
-	} {
-		if !strings.Contains(c.name, o.Only) {
+	fmt.Fprintf(o.Out, "A seller with %s organizations, %s companies, %s offers and %s invoice lines, %s of them in one month; %d clients.\n",
+		thousands(o.Market.Organizations), thousands(o.Market.Companies), thousands(o.Market.Offers), thousands(o.Market.Lines), thousands(o.Market.PeakLines), o.Clients)
+	for _, s := range sections() {
+		if !strings.Contains(s.name, o.Only) {
 			continue
 		}
-		results, err := b.takingTurns(ctx, o.Clients, graphQL(address, w.token, c.query), target{url: byHand + c.yardstick})
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(o.Out, "%-40s %8.0f/s %8.0f/s  %.2f  (%d %d bytes)\n", c.name, results[0].perSecond(), results[1].perSecond(),
-			results[0].perSecond()/results[1].perSecond(), results[0].bytes, results[1].bytes)
-		for _, r := range results {
-			fmt.Fprintln(o.Out, "    cpu", r.cpuPerRequest(), r.own/time.Duration(r.requests), r.database/time.Duration(r.requests))
+		o.Log.Info("measuring", "section", s.name)
+		if err := s.run(ctx, b); err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
 		}
 	}
 	return nil
+}
+
+// serveAll starts both gateways and the yardstick.
+func (b *bench) serveAll(ctx context.Context) error {
+	var stop func()
+	var err error
+	if b.address, stop, err = b.serve(ctx, nil); err != nil {
+		return err
+	}
+	b.ends = append(b.ends, stop)
+	if b.plain, stop, err = b.serve(ctx, func(c *gateway.Config) { c.PlainResolvers = true }); err != nil {
+		return err
+	}
+	b.ends = append(b.ends, stop)
+	owner, err := postgres.OpenAsOwner(ctx, b.DSN, postgres.Options{})
+	if err != nil {
+		return err
+	}
+	b.ends = append(b.ends, func() { owner.Close() })
+	var backend int
+	if err := owner.Pool().QueryRowContext(ctx, `SELECT pg_backend_pid()`).Scan(&backend); err != nil {
+		return err
+	}
+	b.server = parentOf(backend)
+	y, err := newYardstick(ctx, owner.Pool(), b.seller, b.market.Companies)
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("POST /page/{size}", y)
+	if b.byHand, stop, err = listen(mux); err != nil {
+		return err
+	}
+	b.ends = append(b.ends, stop)
+	return nil
+}
+
+// table prints the head of a table.
+func (b *bench) table(columns ...string) {
+	fmt.Fprintf(b.Out, "\n| %s |\n|%s\n", strings.Join(columns, " | "), strings.Repeat("---|", len(columns)))
+}
+
+// row prints a row.
+func (b *bench) row(cells ...string) { fmt.Fprintf(b.Out, "| %s |\n", strings.Join(cells, " | ")) }
+
+// thousands writes a number with commas.
+func thousands(n int) string {
+	text := fmt.Sprint(n)
+	for at := len(text) - 3; at > 0; at -= 3 {
+		text = text[:at] + "," + text[at:]
+	}
+	return text
+}
+
+// milliseconds writes a duration.
+func milliseconds(d time.Duration) string {
+	return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond))
 }

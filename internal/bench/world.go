@@ -25,9 +25,9 @@ func today() time.Time { return peak().FirstDay().AddDays(17).Midnight() }
 // world is a gateway, the ConnectWise it asks, and a seller in its database.
 type world struct {
 	db     *postgres.DB
-	owner  *postgres.DB
 	market Market
 	ring   *seal.KeyRing
+	key    string
 	psa    *psaServer
 	seller postgres.SellerID
 	token  string
@@ -60,7 +60,8 @@ func open(ctx context.Context, dsn string, market Market, log *slog.Logger) (_ *
 	w.ends = append(w.ends, func() { w.db.Close() })
 	key := make([]byte, 32)
 	_, _ = rand.Read(key)
-	if w.ring, err = seal.ParseKeyRing(base64.StdEncoding.EncodeToString(key)); err != nil {
+	w.key = base64.StdEncoding.EncodeToString(key)
+	if w.ring, err = seal.ParseKeyRing(w.key); err != nil {
 		return nil, err
 	}
 	if w.psa, err = servePSA(market); err != nil {

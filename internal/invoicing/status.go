@@ -28,7 +28,11 @@ var (
 )
 
 // agreementID is the agreement that a line which was not sent yet would post to.
-const agreementID = "coalesce(l.psa_agreement_id, t.psa_agreement_id, g.agreement_id)"
+const agreementID = `CASE
+	WHEN l.psa_agreement_id IS NOT NULL THEN l.psa_agreement_id
+	WHEN t.psa_agreement_id IS NOT NULL THEN t.psa_agreement_id
+	ELSE g.agreement_id
+END`
 
 // frozen holds for lines that are in ConnectWise, or may be.
 const frozen = "l.state IN ('SYNCING', 'UNCONFIRMED', 'SYNCED')"

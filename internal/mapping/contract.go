@@ -87,7 +87,7 @@ var contracts = &grid.Grid{
 			SQL: companyIsShared, Joins: []string{"organization"}, Type: grid.Boolean,
 		},
 		"used_agreement_id": {
-			SQL: "coalesce(t.psa_agreement_id, g.agreement_id)", Joins: []string{"organization", "created"}, Type: grid.Integer, Nullable: true,
+			SQL: "CASE WHEN t.psa_agreement_id IS NOT NULL THEN t.psa_agreement_id ELSE g.agreement_id END", Joins: []string{"organization", "created"}, Type: grid.Integer, Nullable: true,
 		},
 		"revision":            {SQL: "t.revision", Type: grid.Integer},
 		"mapped_at":           {SQL: "t.mapped_at", Type: grid.Instant, Nullable: true},

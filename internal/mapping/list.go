@@ -25,27 +25,25 @@ func withKnownTotal(req grid.Request, kind Kind) grid.Request {
 	return req
 }
 
-// mostByNumber is how many matches of a search a list is read by. More are so dense that they are soon met in the list's order.
-const mostByNumber = 1000
+// mostMapped is how many matching PSA records a list is searched by. More are found by going through all of them.
+const mostMapped = 20_000
 
-// named holds for rows of a list whose own texts match.
-func named(list, text string) grid.Condition {
-	return grid.Matching(grid.Search{
-		List: list, Number: "id", Text: text, Most: mostByNumber, Otherwise: grid.Contains("search", text),
-	})
+// named finds rows of a list whose own texts match.
+func named(list, text string) grid.Search {
+	return grid.Search{List: list, Number: "id", Text: text, Most: grid.Dense, Otherwise: grid.Contains("search", text)}
 }
 
-// mappedToMatch holds for rows whose PSA record matches text in the column searched of a mirror.
-func mappedToMatch(list, number, column, table, searched string, seller postgres.SellerID, text string) grid.Condition {
-	return grid.Matching(grid.Search{
-		List: list, Number: number, Text: text, Most: mostByNumber,
-		Otherwise: grid.Expression(nil, column+` = ANY (ARRAY(
+// mappedTo finds rows whose PSA record matches text in the column searched of a mirror.
+func mappedTo(list, number, column, table, searched string, seller postgres.SellerID, text string) grid.Search {
+	return grid.Search{
+		List: list, Number: number, Short: true, Text: text, Most: mostMapped,
+		Otherwise: grid.Expression(nil, column+` IN (
 			SELECT m.record_id
 			FROM `+table+` m
 			WHERE m.seller_id = ?
-				AND m.`+searched+` LIKE lower(?::text COLLATE alphabetical) COLLATE "C"))`,
+				AND m.`+searched+` LIKE lower(?::text COLLATE alphabetical) COLLATE "C")`,
 			seller, grid.Pattern(text)),
-	})
+	}
 }
 
 // Totals count the records of one kind, whatever a list is filtered by.

@@ -67,8 +67,8 @@ func Offers(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID, req 
 
 // SearchOffers holds for offers with text in name, offer ID, external ID or PSA product identifier.
 func SearchOffers(seller postgres.SellerID, text string) grid.Condition {
-	return grid.Any(
+	return grid.Matching(
 		named("offer", text),
-		mappedToMatch("psa_product_identifier", "psa_product_id", "f.psa_product_id", "psa_product", "identifier_search", seller, text),
+		mappedTo("psa_product_identifier", "psa_product_id", "f.psa_product_id", "psa_product", "identifier_search", seller, text),
 	)
 }

@@ -74,8 +74,8 @@ func Organizations(ctx context.Context, tx *postgres.Tx, seller postgres.SellerI
 
 // SearchOrganizations holds for organizations with text in name, reference number, PSA name or PSA identifier.
 func SearchOrganizations(seller postgres.SellerID, text string) grid.Condition {
-	return grid.Any(
+	return grid.Matching(
 		named("organization", text),
-		mappedToMatch("psa_company", "psa_company_id", "o.psa_company_id", "psa_company", "search_text", seller, text),
+		mappedTo("psa_company", "psa_company_id", "o.psa_company_id", "psa_company", "search_text", seller, text),
 	)
 }

@@ -115,7 +115,7 @@ func (m *Mirror[T, R]) List(ctx context.Context, tx *postgres.Tx, seller postgre
 	if search != "" {
 		list = list.With("match", matchRank(search))
 		req.Where = grid.All(req.Where, grid.Matching(grid.Search{
-			List: m.table, Number: "record_id", Text: search, Most: mostByNumber, Otherwise: grid.Contains("search", search),
+			List: m.table, Number: "record_id", Short: true, Text: search, Most: mostByNumber, Otherwise: grid.Contains("search", search),
 		}))
 		req.Order = append([]grid.Order{{Column: "match"}}, req.Order...)
 	}

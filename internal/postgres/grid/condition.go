@@ -1,6 +1,7 @@
 package grid
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -76,9 +77,30 @@ const (
 
 // Compare holds where the column has a value that compares so with the one given.
 func Compare(column string, operator Operator, value any) Condition {
-	return conditionFunc(func(s *statement) string {
-		return s.use(column) + " " + string(operator) + " " + s.arg(value)
-	})
+	return comparison{column, operator, value}
+}
+
+type comparison struct {
+	column   string
+	operator Operator
+	value    any
+}
+
+func (c comparison) build(s *statement) string {
+	return s.use(c.column) + " " + string(c.operator) + " " + s.arg(c.value)
+}
+
+// isSteady reports whether a list is best read the same way whatever values the condition compares with.
+func isSteady(c Condition) bool {
+	switch of := c.(type) {
+	case nil:
+		return true
+	case comparison:
+		return of.operator == Equal
+	case combination:
+		return of.operator == " AND " && !slices.ContainsFunc(of.conditions, func(part Condition) bool { return !isSteady(part) })
+	}
+	return false
 }
 
 // maxValues bounds the lists of values in a condition.

@@ -248,7 +248,7 @@ func (f *fetch[T]) read(window int) ([]T, error) {
 		query += " OFFSET " + s.arg(page.offset)
 	}
 	ctx := f.ctx
-	if f.req.Where == nil && page.offset == 0 {
+	if page.offset == 0 && isSteady(f.req.Where) {
 		ctx = postgres.Reuse(ctx)
 	}
 	return selectRows[T](ctx, f.tx, min(page.size+1, 64), query, s.args...)

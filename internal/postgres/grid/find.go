@@ -17,8 +17,10 @@ import (
 type Search struct {
 	// List names what is searched, as the function matches of the database knows it.
 	List string
-	// Number is the column of the grid that has the numbers of that list's records.
+	// Number is the column of the grid that has the numbers of that list's records; Short says that it is an int rather than a bigint,
+	// which a long list of numbers is compared with much faster if it is one of the same.
 	Number string
+	Short  bool
 	// Text is what to look for, ignoring case; % and _ mean themselves.
 	Text string
 	// Most is how many matches are taken by their numbers.
@@ -30,37 +32,72 @@ type Search struct {
 // shortest is the length, in characters, of a text that the index knows the parts of.
 const shortest = 3
 
-// Matching returns the condition that a search found something.
-func Matching(s Search) Condition { return &search{Search: s} }
+// Dense is how many matches are so many that the list is read in its order rather than by their numbers.
+const Dense = 1000
 
-// search is a Search and, once the database was asked, what to put into statements.
+// Matching returns the condition that at least one of the searches found a row.
+func Matching(searches ...Search) Condition { return &search{searches: searches} }
+
+// search is some searches and, once the database was asked, what to put into statements.
 type search struct {
-	Search
-	found Condition
+	searches []Search
+	found    Condition
 }
 
 func (f *search) build(s *statement) string {
-	if f.found == nil {
-		return f.Otherwise.build(s)
+	if f.found != nil {
+		return s.nest(f.found)
 	}
-	return f.found.build(s)
+	otherwise := make([]Condition, len(f.searches))
+	for i, each := range f.searches {
+		otherwise[i] = each.Otherwise
+	}
+	return s.nest(Any(otherwise...))
 }
 
 // prepare asks the database.
 func (f *search) prepare(ctx context.Context, tx *postgres.Tx) error {
-	if f.found != nil || utf8.RuneCountInString(f.Text) < shortest {
+	if f.found != nil {
 		return nil
 	}
-	var numbers pq.Int64Array
-	err := tx.GetContext(ctx, &numbers, `SELECT matches($1, $2, $3)`, f.List, Pattern(f.Text), f.Most)
-	if err != nil {
-		return fmt.Errorf("search %s: %w", f.List, err)
+	dense := false
+	conditions := make([]Condition, len(f.searches))
+	for i, each := range f.searches {
+		numbers, err := each.numbers(ctx, tx)
+		if err != nil {
+			return err
+		}
+		conditions[i] = each.Otherwise
+		if numbers != nil {
+			conditions[i] = each.among(numbers)
+		}
+		dense = dense || numbers == nil || len(numbers) > Dense
 	}
-	f.found = f.Otherwise
-	if numbers != nil {
-		f.found = conditionFunc(func(s *statement) string { return s.use(f.Number) + " = ANY(" + s.arg(numbers) + ")" })
+	f.found = Any(conditions...)
+	if dense {
+		f.found = Likely(f.found)
 	}
 	return nil
+}
+
+// numbers returns the numbers of what matches; nil if more than Most do, or the text is too short for the index.
+func (s Search) numbers(ctx context.Context, tx *postgres.Tx) (numbers pq.Int64Array, err error) {
+	if utf8.RuneCountInString(s.Text) < shortest {
+		return nil, nil
+	}
+	if err := tx.GetContext(ctx, &numbers, `SELECT matches($1, $2, $3)`, s.List, Pattern(s.Text), s.Most); err != nil {
+		return nil, fmt.Errorf("search %s: %w", s.List, err)
+	}
+	return numbers, nil
+}
+
+// among holds for rows with one of the numbers.
+func (s Search) among(numbers pq.Int64Array) Condition {
+	kind := "bigint[]"
+	if s.Short {
+		kind = "int[]"
+	}
+	return conditionFunc(func(of *statement) string { return of.use(s.Number) + " = ANY(" + of.arg(numbers) + "::" + kind + ")" })
 }
 
 // prepare asks the database for what a condition needs to know before it is part of a statement.

@@ -1,0 +1,147 @@
+package bench
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"regexp"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// measureReplicas has replicas in processes of their own serve one page from one database.
+func measureReplicas(ctx context.Context, b *bench) error {
+	query := "{ " + organizations("first: 20", "", columns) + " }"
+	b.table("replicas", "pages a second", "of one replica's", fmt.Sprintf("database, of %d processors", runtime.NumCPU()))
+	var alone float64
+	for _, count := range []int{1, 2, 4} {
+		throughput, database, err := b.driveReplicas(ctx, count, query)
+		if err != nil {
+			return err
+		}
+		if alone == 0 {
+			alone = throughput
+		}
+		b.row(fmt.Sprint(count), fmt.Sprintf("%.0f", throughput), ratio(throughput/alone), fmt.Sprintf("%.1f", database))
+	}
+	return nil
+}
+
+// driveReplicas returns how many pages replicas serve a second, and how many processors the database is busy with meanwhile.
+func (b *bench) driveReplicas(ctx context.Context, count int, query string) (throughput, database float64, err error) {
+	addresses := make([]string, count)
+	for i := range addresses {
+		p, err := b.start(ctx, []string{"CROSSWALK_ENCRYPTION_KEY=" + b.key, "DATABASE_URL=" + b.DSN}, "serve", "--listen", "127.0.0.1:0", "--allow-insecure-upstreams")
+		if err != nil {
+			return 0, 0, err
+		}
+		defer p.stop()
+		addresses[i] = p.address
+	}
+	_, before := cpuOf(b.server)
+	var wait sync.WaitGroup
+	results, problems := make([]result, count), make([]error, count)
+	for i, address := range addresses {
+		wait.Go(func() {
+			results[i], problems[i] = drive(ctx, graphQL(address, b.token, query), max(b.Clients/count, 1), b.Turn*time.Duration(b.Turns))
+		})
+	}
+	wait.Wait()
+	_, after := cpuOf(b.server)
+	for _, r := range results {
+		throughput += r.perSecond()
+	}
+	return throughput, float64(after-before) / float64(b.Turn*time.Duration(b.Turns)), errors.Join(problems...)
+}
+
+// measureStarts times how long a program takes from its start to the first answered query.
+func measureStarts(ctx context.Context, b *bench) error {
+	b.table("from the start of the program to the first answered query", "time")
+	data, err := os.MkdirTemp("", "crosswalk-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(data)
+	serve := []string{"serve", "--listen", "127.0.0.1:0", "--allow-insecure-upstreams"}
+	for _, c := range []struct {
+		name        string
+		environment []string
+		arguments   []string
+	}{
+		{"serve", []string{"CROSSWALK_ENCRYPTION_KEY=" + b.key, "DATABASE_URL=" + b.DSN}, serve},
+		{"demo, for the first time, with a PostgreSQL of its own", []string{"DATABASE_URL="}, []string{"demo", "--listen", "127.0.0.1:0", "--data", data}},
+		{"demo, again", []string{"DATABASE_URL="}, []string{"demo", "--listen", "127.0.0.1:0", "--data", data}},
+	} {
+		begun := time.Now()
+		p, err := b.start(ctx, c.environment, c.arguments...)
+		if err != nil {
+			return fmt.Errorf("%s: %w", c.name, err)
+		}
+		token := b.token
+		if p.token != "" {
+			token = p.token
+		}
+		_, err = graphQL(p.address, token, "{ viewer { role } }").ask(ctx, http.DefaultClient)
+		took := time.Since(begun)
+		p.stop()
+		if err != nil {
+			return fmt.Errorf("%s: %w", c.name, err)
+		}
+		b.row(c.name, milliseconds(took))
+	}
+	return nil
+}
+
+// program is a running crosswalk.
+type program struct {
+	address, token string
+	stop           func()
+}
+
+var (
+	servedAt  = regexp.MustCompile(`(http://[0-9.:]+)/graphql`)
+	shownHere = regexp.MustCompile(`ADMIN\s+(cw_\S+)`)
+)
+
+// start starts the binary and returns once it says where it serves and, for a demo, with which token.
+func (b *bench) start(ctx context.Context, environment []string, arguments ...string) (*program, error) {
+	command := exec.CommandContext(ctx, b.Binary, arguments...)
+	command.Env = append(os.Environ(), environment...)
+	output, input := io.Pipe()
+	command.Stdout, command.Stderr = input, input
+	if err := command.Start(); err != nil {
+		return nil, err
+	}
+	ended := make(chan struct{})
+	go func() { _ = command.Wait(); input.Close(); close(ended) }()
+	p := &program{stop: func() {
+		_ = command.Process.Signal(syscall.SIGTERM)
+		<-ended
+	}}
+	isDemo := arguments[0] == "demo"
+	var said strings.Builder
+	lines := bufio.NewScanner(output)
+	for lines.Scan() {
+		said.WriteString(lines.Text() + "\n")
+		if at := servedAt.FindStringSubmatch(lines.Text()); at != nil {
+			p.address = at[1]
+		}
+		if shown := shownHere.FindStringSubmatch(lines.Text()); shown != nil {
+			p.token = shown[1]
+		}
+		if p.address != "" && (p.token != "" || !isDemo) {
+			go func() { _, _ = io.Copy(io.Discard, output) }()
+			return p, nil
+		}
+	}
+	p.stop()
+	return nil, fmt.Errorf("it ended before it served: %s", said.String())
+}
