@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -17,6 +18,7 @@ import (
 	"crosswalk/internal/gateway"
 	"crosswalk/internal/gateway/gatewaytest"
 	"crosswalk/internal/postgres"
+	simconnectwise "crosswalk/internal/simulator/connectwise"
 )
 
 // attack is a way for a system to answer that should harm nobody.
@@ -231,5 +233,33 @@ func wantFailed(t *testing.T, s *gatewaytest.Seller, lasts bool, says string) {
 	}
 	if errors := slices.DeleteFunc(job.LogEntries.Nodes, func(e gatewaytest.LogEntry) bool { return e.Level != "ERROR" }); !lasts && len(errors) != 1 {
 		t.Errorf("the victim's run logged %d errors, want one: %s", len(errors), fmt.Sprint(errors))
+	}
+}
+
+func TestNamesWithoutEndAreCutAndStopNoRun(t *testing.T) {
+	t.Parallel()
+	w := gatewaytest.Start(t, gatewaytest.Options{})
+	endless := func(length int) string {
+		text := make([]byte, length) // of letters that do not compress, as an index would
+		for i := range text {
+			text[i] = byte('a' + rand.IntN(26))
+		}
+		return string(text)
+	}
+	w.ConnectWise.AddCompany(simconnectwise.Company{Identifier: endless(50_000), Name: endless(50_000), Status: endless(50_000)})
+	w.AddCustomer(endless(50_000), "1", endless(50_000))
+	row := cycle("R-1")
+	row.SubscriptionName, row.OfferName, row.VendorName, row.VendorOfferID = endless(50_000), endless(50_000), endless(50_000), endless(50_000)
+	row.Description, row.ChargeType = endless(50_000), endless(50_000)
+	billTo(w, "1", date(2), row)
+	w.Sync(t)
+	loadLines(t, w.Seller)
+	w.Load(t, 1)
+	s := survey{loadSchema(t)}
+	for _, name := range []string{"organizations", "offers", "invoiceLines", "psaCompanies"} {
+		response := w.Must(t, viewer, "{ "+s.call(s.Query.Fields.ForName(name), nil, 1)+" }", nil, nil)
+		if !strings.Contains(string(response.Body), `"totalCount":1`) {
+			t.Errorf("%s: %.1000s, want one", name, response.Body)
+		}
 	}
 }
