@@ -1,6 +1,8 @@
 package gateway_test
 
 import (
+	"cmp"
+	"encoding/base64"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -71,37 +73,82 @@ func (s survey) nodeTypes() []*ast.Definition {
 	return s.PossibleTypes["Node"]
 }
 
+// nodeQuery asks node for all of a record.
+func (s survey) nodeQuery(definition *ast.Definition, id string) string {
+	return "{ node(id: " + quote(id) + ") { __typename ... on " + definition.Name + " " + s.selection(definition, 2) + " } }"
+}
+
+// needsID reports whether a field cannot be asked without an id.
+func (s survey) needsID(field *ast.FieldDefinition) bool {
+	return slices.ContainsFunc(field.Arguments, func(argument *ast.ArgumentDefinition) bool {
+		return argument.Type.NonNull && argument.Type.Name() == "ID"
+	})
+}
+
+// isEnum reports whether a field of a type has one of the names that the schema knows.
+func (s survey) isEnum(typeName, fieldName string) bool {
+	if s.Types[typeName] == nil {
+		return false
+	}
+	field := s.Types[typeName].Fields.ForName(fieldName)
+	return field != nil && s.Types[field.Type.Name()].Kind == ast.Enum
+}
+
 // slot is a place in the arguments of a field that takes an id: the argument's name, then those of the members
 // that lead there.
 type slot []string
 
-// slots are all places that take an id, not deeper than some levels: filters contain themselves.
+// slots are all places that take an id. Filters contain themselves; they are entered once more.
 func (s survey) slots(field *ast.FieldDefinition) []slot {
 	var found []slot
 	for _, argument := range field.Arguments {
-		found = append(found, s.slotsIn(argument.Type, slot{argument.Name})...)
+		found = append(found, s.slotsIn(argument.Type.Name(), slot{argument.Name}, nil)...)
 	}
 	return found
 }
 
-func (s survey) slotsIn(of *ast.Type, path slot) []slot {
-	if of.Name() == "ID" {
+// slotsIn are the slots of a type that lies at path, within objects of the types entered.
+func (s survey) slotsIn(name string, path slot, entered []string) []slot {
+	if name == "ID" {
 		return []slot{path}
 	}
-	definition := s.Types[of.Name()]
-	if definition.Kind != ast.InputObject || len(path) > 3 {
+	inner := s.Types[name]
+	if i := slices.Index(entered, name); inner.Kind != ast.InputObject || i >= 0 && slices.Contains(entered[i+1:], name) {
 		return nil
 	}
 	var found []slot
-	for _, member := range definition.Fields {
-		found = append(found, s.slotsIn(member.Type, append(slices.Clone(path), member.Name))...)
+	for _, member := range inner.Fields {
+		found = append(found, s.slotsIn(member.Type.Name(), append(slices.Clone(path), member.Name), append(slices.Clone(entered), name))...)
 	}
 	return found
 }
 
-// filling is what the slots of a call are filled with.
+// kindAt is the type whose ids belong in a place in the arguments of a field, as the place's name or else the field's
+// tells: psaCompanyId, or the ids of cancelJob. It is empty where neither tells.
+func (s survey) kindAt(field *ast.FieldDefinition, place slot) string {
+	for _, name := range []string{place[len(place)-1], field.Name} {
+		best := ""
+		for kind := range s.Types {
+			spoken := strings.Contains(strings.ToLower(name), strings.ToLower(strings.TrimPrefix(kind, "Psa")))
+			if spoken && len(kind) > len(best) && s.hasID(kind) {
+				best = kind
+			}
+		}
+		if best != "" {
+			return best
+		}
+	}
+	return ""
+}
+
+func (s survey) hasID(kind string) bool {
+	definition := s.Types[kind]
+	return definition.Kind == ast.Object && definition.Fields.ForName("id") != nil
+}
+
+// filling is what the arguments of a field are filled with.
 type filling struct {
-	// slot gets id; other places that must have an id get one of the type that their name speaks of.
+	// slot, unless it is nil, gets id; other places that must have an id get the first one of their kind, or else id.
 	slot slot
 	id   string
 	ids  map[string][]string
@@ -110,7 +157,7 @@ type filling struct {
 }
 
 // argument writes a value for a place in the arguments, or "" to leave it out.
-func (s survey) argument(of *ast.Type, path slot, f filling) string {
+func (s survey) argument(field *ast.FieldDefinition, of *ast.Type, path slot, f filling) string {
 	leads := len(path) <= len(f.slot) && slices.Equal(path, f.slot[:len(path)])
 	definition := s.Types[of.Name()]
 	value := ""
@@ -119,14 +166,14 @@ func (s survey) argument(of *ast.Type, path slot, f filling) string {
 		value = quote(f.id)
 	case definition.Name == "ID":
 		if of.NonNull {
-			value = quote(f.spokenOf(path[len(path)-1]))
+			value = quote(s.companion(field, path, f))
 		}
 	case definition.Kind == ast.InputObject:
 		if leads || of.NonNull {
-			value = s.object(definition, path, f)
+			value = s.object(field, definition, path, f)
 		}
-	case of.NonNull || f.more && len(path) <= 2 && definition.Kind != ast.InputObject:
-		return nonsense(s.Schema, of)
+	case of.NonNull || f.more && len(path) <= 2:
+		return s.plain(of)
 	}
 	if value != "" && of.Elem != nil {
 		value = "[" + value + "]"
@@ -134,10 +181,26 @@ func (s survey) argument(of *ast.Type, path slot, f filling) string {
 	return value
 }
 
-func (s survey) object(definition *ast.Definition, path slot, f filling) string {
+// companion is an id that fits a place.
+func (s survey) companion(field *ast.FieldDefinition, place slot, f filling) string {
+	if ids := f.ids[s.kindAt(field, place)]; len(ids) > 0 {
+		return ids[0]
+	}
+	return f.id
+}
+
+// plain writes a value without ids.
+func (s survey) plain(of *ast.Type) string {
+	if of.Name() == "YearMonth" {
+		return quote(may)
+	}
+	return nonsense(s.Schema, of)
+}
+
+func (s survey) object(field *ast.FieldDefinition, definition *ast.Definition, path slot, f filling) string {
 	var members []string
 	for _, member := range definition.Fields {
-		if value := s.argument(member.Type, append(slices.Clone(path), member.Name), f); value != "" {
+		if value := s.argument(field, member.Type, append(slices.Clone(path), member.Name), f); value != "" {
 			members = append(members, member.Name+": "+value)
 		}
 	}
@@ -148,26 +211,17 @@ func (s survey) object(definition *ast.Definition, path slot, f filling) string 
 func (s survey) arguments(field *ast.FieldDefinition, f filling) map[string]string {
 	given := make(map[string]string)
 	for _, argument := range field.Arguments {
-		if value := s.argument(argument.Type, slot{argument.Name}, f); value != "" {
+		if value := s.argument(field, argument.Type, slot{argument.Name}, f); value != "" {
 			given[argument.Name] = value
 		}
 	}
 	return given
 }
 
-// spokenOf is an id of the type that a name such as psaCompanyId or organizationIds speaks of; else that of any.
-func (f filling) spokenOf(name string) string {
-	name = strings.ToLower(name)
-	best := ""
-	for kind := range f.ids {
-		if strings.Contains(name, strings.ToLower(kind)) && len(kind) > len(best) {
-			best = kind
-		}
-	}
-	if best == "" {
-		return f.id
-	}
-	return f.ids[best][0]
+// isNodeID reports whether an id is one of ours and not the Platform's.
+func isNodeID(kind, id string) bool {
+	text, err := base64.RawURLEncoding.DecodeString(id)
+	return err == nil && strings.HasPrefix(string(text), kind+":")
 }
 
 func quote(text string) string {
@@ -177,7 +231,8 @@ func quote(text string) string {
 
 // answers is what was seen in a seller's answers.
 type answers struct {
-	// texts are all texts; types the types of all objects; ids those of the records, by type.
+	survey survey
+	// texts are all texts that are not of an enum; types the types of all objects; ids those of the records, by type.
 	texts map[string]bool
 	types map[string]bool
 	ids   map[string][]string
@@ -185,8 +240,8 @@ type answers struct {
 	cursors map[string]bool
 }
 
-func newAnswers() *answers {
-	return &answers{texts: make(map[string]bool), types: make(map[string]bool), ids: make(map[string][]string), cursors: make(map[string]bool)}
+func newAnswers(s survey) *answers {
+	return &answers{survey: s, texts: make(map[string]bool), types: make(map[string]bool), ids: make(map[string][]string), cursors: make(map[string]bool)}
 }
 
 // add takes an answer's data in.
@@ -208,7 +263,7 @@ func (a *answers) look(name string, value any) {
 			a.ids[kind] = append(a.ids[kind], id)
 		}
 		for member, inner := range value {
-			if member != "__typename" {
+			if member != "__typename" && !a.survey.isEnum(kind, member) {
 				a.look(member, inner)
 			}
 		}
@@ -221,5 +276,20 @@ func (a *answers) look(name string, value any) {
 		if strings.HasSuffix(strings.ToLower(name), "cursor") {
 			a.cursors[value] = true
 		}
+	}
+}
+
+// sort puts the ids of each type in one order, whatever order they were seen in; those that are preferred come first.
+func (a *answers) sort(preferred func(kind, id string) bool) {
+	for kind, ids := range a.ids {
+		slices.SortFunc(ids, func(x, y string) int {
+			if first := preferred(kind, x); first != preferred(kind, y) {
+				if first {
+					return -1
+				}
+				return 1
+			}
+			return cmp.Or(cmp.Compare(len(x), len(y)), cmp.Compare(x, y))
+		})
 	}
 }

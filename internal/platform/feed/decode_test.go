@@ -116,6 +116,26 @@ func TestDecodePage_HeadersOrganizationsAndContracts(t *testing.T) {
 	}
 }
 
+func TestDecodePage_BoundsWhatIsSortedAndFoundBy(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("ä", maxText)
+	got, err := read(invoiceRows(), `{"items":[`+rowJSON("row-1", map[string]any{"subscriptionName": long, "offerName": long, "description": long})+`],"totalCount":1}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := got.items[0]
+	if want := long[:maxText]; row.SubscriptionName != want || row.OfferName != want || row.Description != long {
+		t.Errorf("names of %d and %d bytes and a description of %d were read, want %d, %d and %d", len(row.SubscriptionName), len(row.OfferName),
+			len(row.Description), maxText, maxText, len(long))
+	}
+	for _, name := range []string{"rowId", "subscriptionId", "offerId", "vendorId"} {
+		_, err := read(invoiceRows(), `{"items":[`+rowJSON("row-1", map[string]any{name: strings.Repeat("x", maxID+1)})+`],"totalCount":1}`)
+		if err == nil || !strings.Contains(err.Error(), name+" is longer than 500 bytes") {
+			t.Errorf("a row with a long %s gave %v, want an error about that", name, err)
+		}
+	}
+}
+
 func TestClient_AcceptsAByteOrderMark(t *testing.T) {
 	t.Parallel()
 	s := newStandIn(t)

@@ -23,9 +23,10 @@ func FuzzPages_KeepWhatCanBeStored(f *testing.F) {
 		`{"id":"o1","name":"Riga \u0000Foods","referenceNumber":"\ufeff10023","status":"Blocked","externalId":null}`,
 		`{"id":"C-7","customerId":"o1","currency":"EUR","billingCycleDay":31}`,
 		`{"id":"C-7","customerId":"o1","currency":"EUR","billingCycleDay":1e1}`,
+		`{"id":"o1","name":"` + strings.Repeat("ä", maxText) + `"}`, `{"id":"` + strings.Repeat("x", maxID+1) + `"}`,
 		`{"id":{}}`, `null`, `[]`, `1e999999999`, rowJSON("row-1", nil), "", "{", `{"id":"a"},{"id":"a"}`,
 	} {
-		f.Add(`{"items":[`+items+`],"page":1,"totalCount":1}`)
+		f.Add(`{"items":[` + items + `],"page":1,"totalCount":1}`)
 	}
 	f.Add(`{"totalCount":-1,"items":[]}`)
 	f.Add(`{"totalCount":1,"items":[],"items":null,"page":"x"}`)
@@ -62,7 +63,7 @@ func wantStorable(t *testing.T, ids []string, texts ...string) {
 		}
 	}
 	for _, text := range append(texts, ids...) {
-		if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+		if !utf8.ValidString(text) || strings.ContainsRune(text, 0) || len(text) > maxText {
 			t.Errorf("a text was read as %q, which cannot be stored", text)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/shopspring/decimal"
 
@@ -126,19 +127,19 @@ func readInvoiceRow(decoder *json.Decoder) (platform.InvoiceRow, error) {
 		InvoiceDate:           m.requiredDate("invoiceDate", wire.InvoiceDate),
 		ContractID:            m.id("contractId", wire.ContractID),
 		CustomerID:            m.id("customerId", wire.CustomerID),
-		SubscriptionID:        text(wire.SubscriptionID),
+		SubscriptionID:        m.optionalID("subscriptionId", wire.SubscriptionID),
 		SubscriptionName:      text(wire.SubscriptionName),
 		SubscriptionStartDate: m.date("subscriptionStartDate", wire.SubscriptionStartDate),
 		SubscriptionEndDate:   m.date("subscriptionEndDate", wire.SubscriptionEndDate),
-		OfferID:               text(wire.OfferID),
+		OfferID:               m.optionalID("offerId", wire.OfferID),
 		OfferName:             text(wire.OfferName),
 		VendorOfferID:         text(wire.VendorOfferID),
-		VendorID:              text(wire.VendorID),
+		VendorID:              m.optionalID("vendorId", wire.VendorID),
 		VendorName:            text(wire.VendorName),
 		ChargeType:            text(wire.ChargeType),
 		ChargeStartDate:       m.date("chargeStartDate", wire.ChargeStartDate),
 		ChargeEndDate:         m.date("chargeEndDate", wire.ChargeEndDate),
-		Description:           text(wire.Description),
+		Description:           plain(wire.Description),
 		Quantity:              m.amount("quantity", wire.Quantity),
 		UnitPrice:             m.amount("unitPrice", wire.UnitPrice),
 		TotalPrice:            m.amount("totalPrice", wire.TotalPrice),
@@ -204,10 +205,17 @@ func (m *members) fail(format string, args ...any) {
 }
 
 func (m *members) id(name, value string) string {
-	if value = text(value); strings.TrimSpace(value) == "" {
+	if value = m.optionalID(name, value); strings.TrimSpace(value) == "" {
 		m.fail("%s is missing", name)
 	}
 	return value
+}
+
+func (m *members) optionalID(name, value string) string {
+	if len(value) > maxID {
+		m.fail("%s is longer than %d bytes", name, maxID)
+	}
+	return plain(value)
 }
 
 func (m *members) date(name, value string) civil.Date {
@@ -273,5 +281,24 @@ func (m *members) dayOfMonth(name string, value json.Number) int {
 	return int(day.IntPart())
 }
 
-// text drops the one character that PostgreSQL cannot keep.
-func text(value string) string { return strings.ReplaceAll(value, "\x00", "") }
+// maxID and maxText bound, in bytes, what the database sorts and finds by. Nobody writes names as long as that.
+const (
+	maxID   = 500
+	maxText = 2000
+)
+
+// text is plain, and cut to maxText.
+func text(value string) string {
+	value = plain(value)
+	if len(value) <= maxText {
+		return value
+	}
+	end := maxText
+	for !utf8.RuneStart(value[end]) {
+		end--
+	}
+	return value[:end]
+}
+
+// plain drops the one character that PostgreSQL cannot keep.
+func plain(value string) string { return strings.ReplaceAll(value, "\x00", "") }

@@ -118,6 +118,7 @@ func FuzzRecords_KeepWhatTheySay(f *testing.F) {
 		`{"id":2147483648}`, `{"id":1,"price":1e999999999,"quantity":-0.0000000000000000000000000000001}`,
 		`{"id":1,"startDate":"0000-01-01","endDate":"9999-12-31T00:00:00Z","_info":{"lastUpdated":"0001-01-01T00:00:00Z"}}`,
 		`{"id":1,"effectiveDate":"","cancelledDate":[],"product":{"id":{}},"serialNumber":17}`, `{"id":1,"id":"x"}`,
+		`{"id":1,"name":"` + strings.Repeat("ä", maxNameLength) + `","identifier":"` + strings.Repeat("x", 1<<16) + `","status":{"name":"` + strings.Repeat("y", 3000) + `"}}`,
 	} {
 		f.Add(record)
 	}
@@ -151,7 +152,7 @@ func FuzzRecords_KeepWhatTheySay(f *testing.F) {
 			}
 		}
 		for _, text := range texts {
-			if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+			if !utf8.ValidString(text) || strings.ContainsRune(text, 0) || len(text) > maxNameLength+3 {
 				t.Errorf("%s was read as %q, which cannot be stored", record, text)
 			}
 		}

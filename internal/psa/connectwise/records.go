@@ -29,9 +29,9 @@ func (r companyRecord) recordID() psa.RecordID { return psa.RecordID(r.ID) }
 func (r companyRecord) company() psa.Company {
 	return psa.Company{
 		ID:             r.recordID(),
-		Identifier:     string(r.Identifier),
-		Name:           string(r.Name),
-		Status:         string(r.Status.Name),
+		Identifier:     r.Identifier.name(),
+		Name:           r.Name.name(),
+		Status:         r.Status.Name.name(),
 		Currency:       r.Currency.code(),
 		DefaultContact: psa.RecordID(r.DefaultContact.ID),
 		Deleted:        bool(r.DeletedFlag),
@@ -60,9 +60,9 @@ func (r productRecord) product() psa.Product {
 	}
 	return psa.Product{
 		ID:          r.recordID(),
-		Identifier:  string(r.Identifier),
-		Description: string(r.Description),
-		Category:    string(category),
+		Identifier:  r.Identifier.name(),
+		Description: r.Description.name(),
+		Category:    category.name(),
 		Price:       r.Price.NullDecimal,
 		Cost:        r.Cost.NullDecimal,
 		Inactive:    bool(r.InactiveFlag),
@@ -89,8 +89,8 @@ func (r agreementRecord) recordID() psa.RecordID { return psa.RecordID(r.ID) }
 func (r agreementRecord) agreement() psa.Agreement {
 	return psa.Agreement{
 		ID:            r.recordID(),
-		Name:          string(r.Name),
-		Type:          string(r.Type.Name),
+		Name:          r.Name.name(),
+		Type:          r.Type.Name.name(),
 		TypeID:        psa.RecordID(r.Type.ID),
 		CompanyID:     psa.RecordID(r.Company.ID),
 		StartDate:     r.StartDate.Date,
@@ -111,7 +111,7 @@ type agreementTypeRecord struct {
 func (r agreementTypeRecord) recordID() psa.RecordID { return psa.RecordID(r.ID) }
 
 func (r agreementTypeRecord) agreementType() psa.AgreementType {
-	return psa.AgreementType{ID: r.recordID(), Name: string(r.Name), Inactive: bool(r.InactiveFlag)}
+	return psa.AgreementType{ID: r.recordID(), Name: r.Name.name(), Inactive: bool(r.InactiveFlag)}
 }
 
 type additionRecord struct {

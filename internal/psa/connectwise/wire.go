@@ -35,6 +35,17 @@ func (t *text) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
+// maxNameLength bounds, in bytes, what the database sorts and finds by. No field of ConnectWise holds as much.
+const maxNameLength = 2000
+
+// name is the text as the name of something, cut to maxNameLength.
+func (t text) name() string {
+	if len(t) <= maxNameLength {
+		return string(t)
+	}
+	return shorten(string(t), maxNameLength)
+}
+
 // invisible drops the marks that stray into ConnectWise texts by pasting (left-to-right mark, byte order
 // mark), which spoil comparisons, and the NUL that PostgreSQL cannot store.
 var invisible = strings.NewReplacer("\u200e", "", "\ufeff", "", "\x00", "")
@@ -159,7 +170,7 @@ func (c *currency) UnmarshalJSON(data []byte) error {
 func (c currency) code() string {
 	for _, candidate := range []text{c.CurrencyCode, c.ISOCode, c.CurrencyIdentifier} {
 		if code := strings.ToUpper(strings.TrimSpace(string(candidate))); code != "" {
-			return code
+			return shorten(code, maxNameLength)
 		}
 	}
 	return ""
