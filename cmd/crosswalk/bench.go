@@ -5,14 +5,16 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"time"
 
 	"crosswalk/internal/bench"
+	"crosswalk/internal/postgres/server"
 )
 
 // benchCommand measures the gateway beside a hand-written handler.
 type benchCommand struct {
-	databaseFlags
+	DatabaseURL   string        `name:"database-url" env:"DATABASE_URL" help:"Use this PostgreSQL instead of starting one. Its login should be allowed to create roles, as in production."`
 	Organizations int           `default:"100000" help:"Organizations of the generated seller."`
 	Companies     int           `default:"60000" help:"ConnectWise companies."`
 	Offers        int           `default:"5000" help:"Offers."`
@@ -28,7 +30,20 @@ type benchCommand struct {
 
 // Run measures and prints.
 func (c *benchCommand) Run(ctx context.Context, stdout io.Writer, log *slog.Logger) error {
-	if err := migrate(ctx, c.DatabaseURL); err != nil {
+	dsn := c.DatabaseURL
+	if dsn == "" {
+		data, err := server.DefaultDataDir("bench")
+		if err != nil {
+			return err
+		}
+		own, stop, err := startDatabase(ctx, server.Options{DataDir: filepath.Join(data, "postgres"), Disposable: true, CreatesRoles: true, Log: log})
+		if err != nil {
+			return err
+		}
+		defer stop()
+		dsn = own
+	}
+	if err := migrate(ctx, dsn); err != nil {
 		return err
 	}
 	binary, err := os.Executable()
@@ -36,7 +51,7 @@ func (c *benchCommand) Run(ctx context.Context, stdout io.Writer, log *slog.Logg
 		return err
 	}
 	return bench.Run(ctx, bench.Options{
-		DSN: c.DatabaseURL,
+		DSN: dsn,
 		Market: bench.Market{
 			Organizations: c.Organizations, Companies: c.Companies, Offers: c.Offers, Lines: c.Lines, PeakLines: c.PeakLines, Months: 12,
 		},

@@ -122,22 +122,12 @@ func (d *demo) openDatabase(ctx context.Context) error {
 	}
 	dsn := d.DatabaseURL
 	if dsn == "" {
-		fmt.Fprintln(os.Stderr, "Starting PostgreSQL …")
-		own, err := server.Start(ctx, server.Options{
-			DataDir: filepath.Join(d.Data, "postgres"), Fresh: d.Reset, Log: d.log,
-		})
+		own, stop, err := startDatabase(ctx, server.Options{DataDir: filepath.Join(d.Data, "postgres"), Fresh: d.Reset, Log: d.log})
 		if err != nil {
 			return err
 		}
-		d.ends = append(d.ends, func() {
-			if err := own.Stop(context.WithoutCancel(ctx)); err != nil {
-				d.log.Error("PostgreSQL did not stop", "error", err)
-			}
-		})
-		if err := createDatabase(ctx, own.DSN("postgres"), "crosswalk"); err != nil {
-			return err
-		}
-		dsn = own.DSN("crosswalk")
+		d.ends = append(d.ends, stop)
+		dsn = own
 	}
 	if err := migrate(ctx, dsn); err != nil {
 		return err
@@ -149,21 +139,6 @@ func (d *demo) openDatabase(ctx context.Context) error {
 	d.ends = append(d.ends, func() { db.Close() })
 	d.db = db
 	return nil
-}
-
-func createDatabase(ctx context.Context, dsn, name string) error {
-	db, err := postgres.OpenAsOwner(ctx, dsn, postgres.Options{MaxConnections: 1})
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	var exists bool
-	row := db.Pool().QueryRowContext(ctx, `SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)`, name)
-	if err := row.Scan(&exists); err != nil || exists {
-		return err
-	}
-	_, err = db.Pool().ExecContext(ctx, `CREATE DATABASE `+name)
-	return err
 }
 
 // Believable sizes: a reseller with a few hundred customers and half a year of invoices.

@@ -9,12 +9,15 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"runtime"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
+
+	"crosswalk/internal/postgres/server"
 )
 
 // measureReplicas has replicas in processes of their own serve one page from one database.
@@ -65,11 +68,12 @@ func (b *bench) driveReplicas(ctx context.Context, count int, query string) (thr
 // measureStarts times how long a program takes from its start to the first answered query.
 func measureStarts(ctx context.Context, b *bench) error {
 	b.table("from the start of the program to the first answered query", "time")
-	data, err := os.MkdirTemp("", "crosswalk-bench-")
+	scratch, err := server.NewScratch()
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(data)
+	defer scratch.Remove()
+	data := filepath.Join(scratch.Path(), "demo")
 	serve := []string{"serve", "--listen", "127.0.0.1:0", "--allow-insecure-upstreams"}
 	for _, c := range []struct {
 		name        string

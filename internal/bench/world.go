@@ -122,12 +122,17 @@ func (w *world) connect(ctx context.Context, accounts *account.Service) error {
 	})
 }
 
-// serve starts a replica and returns its address and what stops it.
-func (w *world) serve(ctx context.Context, change func(*gateway.Config)) (address string, stop func(), err error) {
-	config := gateway.Config{
+// config is what replicas run with.
+func (w *world) config() gateway.Config {
+	return gateway.Config{
 		DB: w.db, KeyRing: w.ring, Listen: "127.0.0.1:0", AllowInsecureUpstreams: true, Clock: civil.Frozen(today()),
 		PSABudget: 20 * time.Second, PSACallsPerMinute: 1_000_000, Log: slog.New(slog.DiscardHandler),
 	}
+}
+
+// serve starts a replica and returns its address and what stops it.
+func (w *world) serve(ctx context.Context, change func(*gateway.Config)) (address string, stop func(), err error) {
+	config := w.config()
 	if change != nil {
 		change(&config)
 	}

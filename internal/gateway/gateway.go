@@ -263,6 +263,9 @@ func (c Config) filling(handler jobs.Handler, tables ...string) jobs.Handler {
 	}
 }
 
+// Handler returns what answers requests, for those who have a server of their own. It needs no Start, but for subscriptions and runs.
+func (g *Gateway) Handler() http.Handler { return g.handler }
+
 // Start starts the background services and then serves. It does not block. When a part cannot be started,
 // those that were are stopped again.
 func (g *Gateway) Start(ctx context.Context) error {

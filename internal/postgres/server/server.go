@@ -40,6 +40,9 @@ type Options struct {
 	Fresh bool
 	// Disposable trades safety for speed: a crash of the machine, though not of the server, may lose the data.
 	Disposable bool
+	// CreatesRoles lets the role create others, as whoever migrates a production database may: the gateway then works as a
+	// role that owns nothing. Otherwise row-level security is forced upon the owner.
+	CreatesRoles bool
 	// MaxConnections bounds the server's sessions; 0 means 100.
 	MaxConnections int
 	// Log hears of what takes time: downloading, creating, waiting. Nil means nobody does.
@@ -112,7 +115,7 @@ func (s *Server) start(ctx context.Context, options Options) error {
 	for deadline := time.Now().Add(patience); ; {
 		err := s.launch(ctx, installation, options)
 		if err == nil {
-			return s.ensureRole(ctx)
+			return s.ensureRole(ctx, options.CreatesRoles)
 		}
 		if !strings.Contains(err.Error(), "shared memory block") || time.Now().After(deadline) {
 			return err
@@ -205,7 +208,11 @@ func (s *Server) waitUntilReady(ctx context.Context) error {
 	}
 }
 
-func (s *Server) ensureRole(ctx context.Context) error {
+func (s *Server) ensureRole(ctx context.Context, createsRoles bool) error {
+	rights := "NOCREATEROLE"
+	if createsRoles {
+		rights = "CREATEROLE"
+	}
 	db, err := s.open()
 	if err != nil {
 		return err
@@ -215,7 +222,7 @@ func (s *Server) ensureRole(ctx context.Context) error {
 		DO $$
 		BEGIN
 			IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '`+role+`') THEN
-				CREATE ROLE `+role+` LOGIN CREATEDB;
+				CREATE ROLE `+role+` LOGIN CREATEDB `+rights+`;
 			END IF;
 		END
 		$$`)
