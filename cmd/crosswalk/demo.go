@@ -66,7 +66,7 @@ func (c *demoCommand) Run(ctx context.Context, stdout io.Writer, log *slog.Logge
 		return err
 	}
 	config.DB, config.KeyRing, config.AllowInsecureUpstreams, config.Telemetry = d.db, ring, true, d.watch
-	return serve(ctx, config, func(g *gateway.Gateway) { d.explain(stdout, g.Address()) })
+	return serve(ctx, config, func(g *gateway.Gateway) { d.explain(stdout, g.Address(), config.Explorer != nil) })
 }
 
 func (d *demo) end() {
@@ -250,8 +250,12 @@ func (d *demo) connect(ctx context.Context, accounts *account.Service, seller po
 var demoAgreementType = account.AgreementType{RecordID: 2, Name: "Cloud Subscriptions"}
 
 // explain says how to use the demo.
-func (d *demo) explain(stdout io.Writer, address string) {
-	fmt.Fprintf(stdout, "\ncrosswalk demo is running.\n\n  Explorer      http://%s/\n  GraphQL       http://%s/graphql\n\n", address, address)
+func (d *demo) explain(stdout io.Writer, address string, hasExplorer bool) {
+	explorer, start := "switched off", `Ask GraphQL to run syncOrganizations`
+	if hasExplorer {
+		explorer, start = "http://"+address+"/", `Open the explorer, run "Sync organizations"`
+	}
+	fmt.Fprintf(stdout, "\ncrosswalk demo is running.\n\n  Explorer      %s\n  GraphQL       http://%s/graphql\n\n", explorer, address)
 	for _, token := range d.state.Tokens {
 		fmt.Fprintf(stdout, "  %-8s      %s\n", token.Label, token.Value)
 	}
@@ -260,6 +264,6 @@ func (d *demo) explain(stdout io.Writer, address string) {
   Platform      http://%s (simulated; faults: /_simulator/faults)
   Kept in       %s
 
-Open the explorer, run "Sync organizations", and map. Ctrl-C stops everything.
-`, d.state.ConnectWise, d.state.Platform, d.Data)
+%s, and map. Ctrl-C stops everything.
+`, d.state.ConnectWise, d.state.Platform, d.Data, start)
 }

@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"slices"
 	"sync"
@@ -33,9 +34,9 @@ type check struct {
 
 // checkedToken is a token as a check found it.
 type checkedToken struct {
-	Hash []byte `db:"hash"`
-	// SetUp is true when nothing is missing in the seller's set-up.
-	SetUp bool `db:"set_up"`
+	hash []byte
+	// setUp is true when nothing is missing in the seller's set-up.
+	setUp bool
 	Token
 }
 
@@ -78,6 +79,18 @@ func (c *checks) join(hash []byte) *check {
 	return c.next
 }
 
+// take returns the next check, which begins; nil, and the lane is closed, if nobody waits for one.
+func (c *checks) take() *check {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	mine := c.next
+	c.next = nil
+	if mine == nil {
+		c.lanes--
+	}
+	return mine
+}
+
 // overtake opens another lane for a check that still waits.
 func (c *checks) overtake(waiting *check) {
 	c.mu.Lock()
@@ -90,17 +103,7 @@ func (c *checks) overtake(waiting *check) {
 
 // run makes one check after the other until nobody waits for one.
 func (c *checks) run() {
-	for {
-		c.mu.Lock()
-		mine := c.next
-		c.next = nil
-		if mine == nil {
-			c.lanes--
-		}
-		c.mu.Unlock()
-		if mine == nil {
-			return
-		}
+	for mine := c.take(); mine != nil; mine = c.take() {
 		mine.run(c.db)
 	}
 }
@@ -111,16 +114,17 @@ func (c *check) run(db *postgres.DB) {
 	defer cancel()
 	slices.SortFunc(c.hashes, slices.Compare)
 	c.hashes = slices.CompactFunc(c.hashes, slices.Equal)
-	var tokens []checkedToken
-	err := db.Call(ctx, &tokens, `
+	c.found = make(map[string]checkedToken, len(c.hashes))
+	err := db.Call(ctx, `
 		SELECT hash, seller_id, id, subject, role, expires_at, revoked_at, set_up
-		FROM identify($1)`, c.hashes)
+		FROM identify($1)`,
+		func(row *sql.Rows) error {
+			var t checkedToken
+			err := row.Scan(&t.hash, &t.Seller, &t.ID, &t.Subject, &t.Role, &t.ExpiresAt, &t.RevokedAt, &t.setUp)
+			c.found[string(t.hash)] = t
+			return err
+		}, c.hashes)
 	if err != nil {
 		c.err = fmt.Errorf("look tokens up: %w", err)
-		return
-	}
-	c.found = make(map[string]checkedToken, len(tokens))
-	for _, t := range tokens {
-		c.found[string(t.Hash)] = t
 	}
 }

@@ -116,7 +116,7 @@ func (t *Tokens) Authenticate(ctx context.Context, text string) (Identity, error
 	case !ok, found.RevokedAt != nil, found.ExpiresAt != nil && !found.ExpiresAt.After(t.now()):
 		return Identity{}, ErrUnauthenticated
 	}
-	return Identity{Seller: found.Seller, Subject: found.Subject, Role: found.Role, TokenID: found.ID, SetUp: found.SetUp}, nil
+	return Identity{Seller: found.Seller, Subject: found.Subject, Role: found.Role, TokenID: found.ID, SetUp: found.setUp}, nil
 }
 
 // RevokeToken ends the token that which names: the token itself, its id or its hint. Revoking it again

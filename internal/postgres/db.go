@@ -208,10 +208,21 @@ func (s *SellerDB) ReadOne(ctx context.Context, fn func(ctx context.Context, tx 
 	return s.db.one(ctx, s.id.String(), fn)
 }
 
-// Call queries a function of the database that sets its own scope.
-func (db *DB) Call(ctx context.Context, rows any, query string, args ...any) error {
-	return db.one(ctx, anyScope, func(ctx context.Context, tx *Tx) error {
-		return tx.SelectContext(Reuse(ctx), rows, query, args...)
+// Call queries a function of the database that sets its own scope, and calls scan with each row. It may do so again when
+// the connection breaks.
+func (db *DB) Call(ctx context.Context, query string, scan func(*sql.Rows) error, args ...any) error {
+	return db.one(ctx, anyScope, func(ctx context.Context, _ *Tx) error {
+		rows, err := db.pool.QueryContext(Reuse(ctx), query, args...)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			if err := scan(rows); err != nil {
+				return err
+			}
+		}
+		return rows.Err()
 	})
 }
 
