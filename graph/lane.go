@@ -31,8 +31,11 @@ type selectedField struct {
 	field     *ast.Field
 }
 
-// maxCompiled bounds the selections that are remembered.
-const maxCompiled = 500
+// maxCompiled bounds the selections that are remembered, and maxText, in bytes, the documents that they are part of and keep in memory.
+const (
+	maxCompiled = 500
+	maxText     = 4 << 10
+)
 
 // NewFastLane returns a lane.
 func NewFastLane() FastLane {
@@ -151,7 +154,7 @@ func (l lane[R, P]) compile(operation *graphql.OperationContext, place *writtenP
 	}
 	selected := wire.Of(operation, place.field)
 	compiled := wire.Object(selected, l.connectionFields(), l.connection)
-	if selected.IsConstant() {
+	if len(operation.RawQuery) <= maxText && selected.IsConstant() {
 		place.lane.compiled.Add(key, compiled)
 	}
 	return compiled

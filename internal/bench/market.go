@@ -68,13 +68,6 @@ var furniture = []string{
 		FROM generate_series(1, $4::int) n
 		JOIN vendor v ON v.seller_id = $1 AND v.platform_id = 'vendor-' || n % 20
 		CROSS JOIN LATERAL (SELECT CASE WHEN n % 20 <> 11 THEN n END AS id) p WHERE $2::int + $3::int > 0`,
-	`CREATE TEMPORARY TABLE market_customer ON COMMIT DROP AS
-		SELECT row_number() OVER (ORDER BY o.id) AS place, o.id AS organization_id, t.id AS contract_id, t.currency
-		FROM organization o
-		JOIN contract t ON t.seller_id = o.seller_id AND t.organization_id = o.id
-		WHERE o.seller_id = $1 AND $2::int + $3::int + $4::int > 0`,
-	`CREATE TEMPORARY TABLE market_offer ON COMMIT DROP AS
-		SELECT row_number() OVER (ORDER BY id) AS place, id FROM offer WHERE seller_id = $1 AND $2::int + $3::int + $4::int > 0`,
 }
 
 // perInvoice is how many lines an invoice has.
@@ -103,50 +96,104 @@ const (
 	insertPeriod = `INSERT INTO invoice_period (seller_id, period, line_count, loaded_at) VALUES ($1, $2, $3, now())`
 )
 
-// Generate fills a seller that has nothing yet, and tells progress how many lines are in.
+// numbered are the customers and offers of the seller by numbers without gaps, for as long as a transaction lasts.
+const numbered = `
+	CREATE TEMPORARY TABLE market_customer ON COMMIT DROP AS
+		SELECT row_number() OVER (ORDER BY o.id) AS place, o.id AS organization_id, t.id AS contract_id, t.currency
+		FROM organization o
+		JOIN contract t ON t.seller_id = o.seller_id AND t.organization_id = o.id;
+	CREATE TEMPORARY TABLE market_offer ON COMMIT DROP AS
+		SELECT row_number() OVER (ORDER BY id) AS place, id FROM offer;
+	ANALYZE market_customer, market_offer`
+
+// Generate fills a seller that has nothing yet, and tells progress how many lines are in. The seller has loaded months only
+// when it is complete.
 func (m Market) Generate(ctx context.Context, db *postgres.DB, seller postgres.SellerID, progress func(lines int)) error {
-	err := db.Seller(seller).Write(ctx, func(ctx context.Context, tx *postgres.Tx) error {
-		if _, err := tx.ExecContext(ctx, `SET LOCAL statement_timeout = 0; SET LOCAL work_mem = '256MB'; SET LOCAL enable_nestloop = off`); err != nil {
-			return err
-		}
+	g := &generation{Market: m, db: db, seller: seller, progress: progress}
+	err := g.write(ctx, func(ctx context.Context, tx *postgres.Tx) error {
 		for _, statement := range furniture {
 			if _, err := tx.ExecContext(ctx, statement, seller, m.Organizations, m.Companies, m.Offers); err != nil {
 				return fmt.Errorf("%.60s: %w", statement, err)
 			}
 		}
-		if _, err := tx.ExecContext(ctx, `ANALYZE market_customer, market_offer`); err != nil {
-			return err
-		}
-		next := 0
-		for month := range m.Months {
-			count := m.PeakLines
-			if month < m.Months-1 {
-				count = (m.Lines - m.PeakLines) / (m.Months - 1)
-			}
-			count -= count % perInvoice
-			period := peak().Add(month - m.Months + 1).FirstDay().String()
-			for from := next; from < next+count; from += batch {
-				size := min(batch, next+count-from)
-				for _, statement := range []string{insertInvoices, insertLines} {
-					if _, err := tx.ExecContext(ctx, statement, seller, period, from, size); err != nil {
-						return fmt.Errorf("lines of %s: %w", period, err)
-					}
-				}
-				progress(from + size)
-			}
-			next += count
-			if _, err := tx.ExecContext(ctx, insertPeriod, seller, period, count); err != nil {
-				return fmt.Errorf("period %s: %w", period, err)
-			}
-			if _, err := tx.ExecContext(ctx, `SELECT fold_line_totals($1, $2)`, seller, period); err != nil {
-				return fmt.Errorf("fold totals of %s: %w", period, err)
-			}
-		}
 		return nil
 	})
+	if err == nil {
+		err = db.RefreshStatistics(ctx, "psa_company", "psa_product", "psa_agreement", "organization", "contract", "vendor", "offer")
+	}
+	for month := 0; month < m.Months && err == nil; month++ {
+		if err = g.write(ctx, func(ctx context.Context, tx *postgres.Tx) error { return g.month(ctx, tx, month) }); err == nil {
+			err = db.RefreshStatistics(ctx, "invoice", "invoice_line", "invoice_line_total")
+		}
+	}
+	if err == nil {
+		err = g.write(ctx, func(ctx context.Context, tx *postgres.Tx) error {
+			for month := range m.Months {
+				if _, err := tx.ExecContext(ctx, insertPeriod, seller, m.period(month), m.linesOf(month)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
 	if err != nil {
 		return fmt.Errorf("generate a seller: %w", err)
 	}
-	return db.RefreshStatistics(ctx, "psa_company", "psa_product", "psa_agreement", "organization", "contract", "vendor", "offer",
-		"invoice", "invoice_line", "invoice_line_total", "invoice_period")
+	return nil
+}
+
+// period is the first day of a month, counted from 0.
+func (m Market) period(month int) string { return peak().Add(month - m.Months + 1).FirstDay().String() }
+
+// linesOf is how many lines a month has, whole invoices of them.
+func (m Market) linesOf(month int) int {
+	count := m.PeakLines
+	if month < m.Months-1 {
+		count = (m.Lines - m.PeakLines) / (m.Months - 1)
+	}
+	return count - count%perInvoice
+}
+
+// generation is a market on its way into the database.
+type generation struct {
+	Market
+	db       *postgres.DB
+	seller   postgres.SellerID
+	progress func(lines int)
+	// next is the number of the next line.
+	next int
+}
+
+// write runs statements that take long, and that the planner does better without loops over loops.
+func (g *generation) write(ctx context.Context, fn func(context.Context, *postgres.Tx) error) error {
+	return g.db.Seller(g.seller).Write(ctx, func(ctx context.Context, tx *postgres.Tx) error {
+		_, err := tx.ExecContext(ctx, `
+			SET LOCAL statement_timeout = 0; SET LOCAL work_mem = '256MB'; SET LOCAL enable_nestloop = off; SET LOCAL enable_mergejoin = off`)
+		if err != nil {
+			return err
+		}
+		return fn(ctx, tx)
+	})
+}
+
+// month inserts the lines of a month, and their invoices.
+func (g *generation) month(ctx context.Context, tx *postgres.Tx, month int) error {
+	if _, err := tx.ExecContext(ctx, numbered); err != nil {
+		return err
+	}
+	period, end := g.period(month), g.next+g.linesOf(month)
+	for from := g.next; from < end; from += batch {
+		size := min(batch, end-from)
+		for _, statement := range []string{insertInvoices, insertLines} {
+			if _, err := tx.ExecContext(ctx, statement, g.seller, period, from, size); err != nil {
+				return fmt.Errorf("lines of %s: %w", period, err)
+			}
+		}
+		g.progress(from + size)
+	}
+	if _, err := tx.ExecContext(ctx, `SELECT fold_line_totals($1, $2)`, g.seller, period); err != nil {
+		return fmt.Errorf("fold the totals of %s: %w", period, err)
+	}
+	g.next = end
+	return nil
 }
