@@ -9,7 +9,7 @@ import (
 // rows it holds for. Working it out for all rows of a long list takes seconds, and to fill a page it is enough
 // to work it out for the rows that come first. So the page is looked for in a window: the first rows, in the list's
 // order, of those that the other conditions hold for. A window that does not fill the page is followed by a larger
-// one, and that by all rows.
+// one, and that by all rows. Where nothing has to be worked out to choose the rows, the window is the page.
 
 // windows returns the sizes of the windows to look in; 0 stands for all rows.
 func (f *fetch[T]) windows() []int {
@@ -20,8 +20,12 @@ func (f *fetch[T]) windows() []int {
 	probe := f.grid.statement()
 	probe.keys(f.req.Order)
 	_, worked := f.conjuncts()
-	if len(probe.joins) > 0 || len(worked) == 0 {
+	switch {
+	case len(probe.joins) > 0:
 		return everything
+	case len(worked) == 0:
+		// Every row is joined with others that are there, so that the first rows are the page.
+		return []int{f.req.Page.size + 1}
 	}
 	first := max(200, 10*f.req.Page.size)
 	return []int{first, 20 * first, 0}
