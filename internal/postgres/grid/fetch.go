@@ -239,7 +239,8 @@ func (f *fetch[T]) read(window int) ([]T, error) {
 	if window > 0 {
 		where = f.look(s, keys, window)
 	} else {
-		where = s.where(f.seller, s.build(f.req.Where), s.beyond(f.after, keys, false), s.beyond(f.before, keys, true))
+		rest := s.readFirst(f.seller, f.req.Where)
+		where = s.where(f.seller, s.build(rest), s.beyond(f.after, keys, false), s.beyond(f.before, keys, true))
 	}
 	// The size is part of the text, so that the statement is planned for it when it is prepared.
 	query := "SELECT " + strings.Join(selected, ", ") + "\n" + s.from() + "\n" + where + "\n" +

@@ -3,6 +3,7 @@ package grid
 import (
 	"context"
 	"fmt"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/lib/pq"
@@ -42,6 +43,8 @@ func Matching(searches ...Search) Condition { return &search{searches: searches}
 type search struct {
 	searches []Search
 	found    Condition
+	// few is true where so few rows match that they are best read first, and put in order then.
+	few bool
 }
 
 func (f *search) build(s *statement) string {
@@ -73,7 +76,7 @@ func (f *search) prepare(ctx context.Context, tx *postgres.Tx) error {
 		}
 		dense = dense || numbers == nil || len(numbers) > Dense
 	}
-	f.found = Any(conditions...)
+	f.found, f.few = Any(conditions...), !dense
 	if dense {
 		f.found = Likely(f.found)
 	}
@@ -123,4 +126,20 @@ func searches(c Condition) []*search {
 		return all
 	}
 	return nil
+}
+
+// readFirst makes the statement read the rows that a search found before everything else, if there is a search that found
+// few, and returns what is left of the condition. The database would rather go through the list in its order, because it takes
+// matches for evenly spread.
+func (s *statement) readFirst(seller any, where Condition) (rest Condition) {
+	conjuncts := flat(where)
+	at := slices.IndexFunc(conjuncts, func(c Condition) bool {
+		of, ok := c.(*search)
+		return ok && of.few
+	})
+	if at < 0 {
+		return where
+	}
+	s.source = fmt.Sprintf("(\nSELECT %[1]s.*\nFROM %[2]s\n%[3]s\nOFFSET 0\n) %[1]s", s.grid.alias(), s.grid.From, s.where(seller, s.build(conjuncts[at])))
+	return All(slices.Delete(conjuncts, at, at+1)...)
 }

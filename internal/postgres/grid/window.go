@@ -60,6 +60,12 @@ func flat(c Condition) []Condition {
 	return all
 }
 
+// alias is what the grid's table is called in its expressions.
+func (g *Grid) alias() string {
+	table := strings.Fields(g.From)
+	return table[len(table)-1]
+}
+
 // look makes the statement read a window instead of the grid's table, and returns the condition that is left.
 func (f *fetch[T]) look(s *statement, keys []key, window int) string {
 	stored, worked := f.conjuncts()
@@ -68,8 +74,7 @@ func (f *fetch[T]) look(s *statement, keys []key, window int) string {
 		inside = append(inside, s.build(c))
 	}
 	inside = append(inside, s.beyond(f.after, keys, false), s.beyond(f.before, keys, true))
-	table := strings.Fields(s.grid.From)
-	alias := table[len(table)-1]
+	alias := s.grid.alias()
 	s.source = fmt.Sprintf("(\nSELECT %s.*\nFROM %s\n%s\n%s\nLIMIT %s\n) %s", alias, s.grid.From, s.where(f.seller, inside...),
 		s.orderBy(keys, f.req.Page.backward), s.arg(window), alias)
 	var outside []string
