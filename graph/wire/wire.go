@@ -34,7 +34,9 @@ func Of(operation *graphql.OperationContext, field graphql.CollectedField) Selec
 
 // IsConstant reports whether the selection is the same for all variables: nothing in the operation has directives. Beside
 // those below a field, those beside it count, where the same field may be selected again.
-func (s Selection) IsConstant() bool { return isConstant(s.operation.Doc, s.operation.Operation.SelectionSet) }
+func (s Selection) IsConstant() bool {
+	return isConstant(s.operation.Doc, s.operation.Operation.SelectionSet)
+}
 
 func isConstant(document *ast.QueryDocument, selections ast.SelectionSet) bool {
 	for _, selection := range selections {
