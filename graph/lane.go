@@ -96,6 +96,8 @@ func pageToWrite(ctx context.Context) *writtenPage {
 type page[R grid.Positioned, P any] struct {
 	*grid.Result[R]
 	rows []shownRow[R, P]
+	// facets are those of the list, in the schema's type; a nil pointer where none is selected.
+	facets any
 }
 
 // shownRow is a row of a page.
@@ -120,10 +122,11 @@ type lane[R grid.Positioned, P any] struct {
 	target  string
 	noun    string
 	shown   wire.Field[shownRow[R, P]]
+	facets  wire.Field[page[R, P]]
 }
 
 // write writes a page, if the selection and the weather allow; false leaves it to the ordinary resolver.
-func (l lane[R, P]) write(ctx context.Context, result *grid.Result[R]) bool {
+func (l lane[R, P]) write(ctx context.Context, result *grid.Result[R], facets any) bool {
 	place := pageToWrite(ctx)
 	if place == nil {
 		return false
@@ -132,7 +135,7 @@ func (l lane[R, P]) write(ctx context.Context, result *grid.Result[R]) bool {
 	if compiled == nil {
 		return false
 	}
-	shown := &page[R, P]{Result: result, rows: make([]shownRow[R, P], len(result.Rows))}
+	shown := &page[R, P]{Result: result, rows: make([]shownRow[R, P], len(result.Rows)), facets: facets}
 	for i := range shown.rows {
 		shown.rows[i] = shownRow[R, P]{page: shown, at: i}
 	}

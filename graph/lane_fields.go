@@ -44,6 +44,7 @@ func (l lane[R, P]) connectionFields() wire.Fields[page[R, P]] {
 		"edges":      wire.List(edges, rows, l.edge),
 		"totalCount": wire.Int(func(p *page[R, P]) int { return p.Total }),
 		"pageInfo":   wire.Nested(pageInfoFields[R, P](), func(p *page[R, P]) *page[R, P] { return p }, "PageInfo"),
+		"facets":     l.facets,
 		"range":      wire.Nested(pageRangeFields[R, P](), (*page[R, P]).unlessEmpty, "PageRange"),
 	}
 }
@@ -62,6 +63,19 @@ func (p *page[R, P]) cursorOf(row int) *string {
 		return nil
 	}
 	return optional(p.Cursor(row))
+}
+
+// facetsOf is the field of the facets of type F, whose values are read by their names.
+func facetsOf[F any, R grid.Positioned, P any](typeName string, values map[string]func(*F) []*model.FacetValue) wire.Field[page[R, P]] {
+	value := wire.Fields[*model.FacetValue]{
+		"value": wire.Text(func(v **model.FacetValue) string { return (*v).Value }),
+		"count": wire.Int(func(v **model.FacetValue) int { return (*v).Count }),
+	}
+	fields := make(wire.Fields[F], len(values))
+	for name, read := range values {
+		fields[name] = wire.List(value, read, "FacetValue")
+	}
+	return wire.Nested(fields, func(p *page[R, P]) *F { return p.facets.(*F) }, typeName)
 }
 
 func pageInfoFields[R grid.Positioned, P any]() wire.Fields[page[R, P]] {
@@ -86,6 +100,12 @@ func organizationLane() lane[mapping.Organization, psa.Company] {
 	return lane[mapping.Organization, psa.Company]{
 		connection: "OrganizationConnection", edge: "OrganizationEdge", node: typeOrganization,
 		mapped: mappedCompany, records: func(s *loaders.Set) *loaders.Records[psa.Company] { return s.Companies }, noun: "company",
+		facets: facetsOf[model.OrganizationFacets, mapping.Organization, psa.Company]("OrganizationFacets", map[string]func(*model.OrganizationFacets) []*model.FacetValue{
+			"status":           func(f *model.OrganizationFacets) []*model.FacetValue { return f.Status },
+			"psaStatus":        func(f *model.OrganizationFacets) []*model.FacetValue { return f.PsaStatus },
+			"excludedFromSync": func(f *model.OrganizationFacets) []*model.FacetValue { return f.ExcludedFromSync },
+			"mappingStatus":    func(f *model.OrganizationFacets) []*model.FacetValue { return f.MappingStatus },
+		}),
 		target: "psaCompany", shown: wire.Nested(companyFieldsOfLane(), (*shown).mappedTo, typePsaCompany, "Node"),
 		fields: wire.Fields[shown]{
 			"id":               wire.ID(typeOrganization, func(s *shown) int64 { return s.row().ID }),
@@ -111,6 +131,10 @@ func offerLane() lane[mapping.Offer, psa.Product] {
 	return lane[mapping.Offer, psa.Product]{
 		connection: "OfferConnection", edge: "OfferEdge", node: typeOffer,
 		mapped: mappedProduct, records: func(s *loaders.Set) *loaders.Records[psa.Product] { return s.Products }, noun: "product",
+		facets: facetsOf[model.OfferFacets, mapping.Offer, psa.Product]("OfferFacets", map[string]func(*model.OfferFacets) []*model.FacetValue{
+			"vendor":        func(f *model.OfferFacets) []*model.FacetValue { return f.Vendor },
+			"mappingStatus": func(f *model.OfferFacets) []*model.FacetValue { return f.MappingStatus },
+		}),
 		target: "psaProduct", shown: wire.Nested(productFieldsOfLane(), (*shown).mappedTo, typePsaProduct, "Node"),
 		fields: wire.Fields[shown]{
 			"id":                   wire.ID(typeOffer, func(s *shown) int64 { return s.row().ID }),

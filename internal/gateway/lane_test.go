@@ -81,12 +81,16 @@ func (s *selections) fieldsOf(typeName string) string {
 		return s.fields(typeName, "hasNextPage", "hasPreviousPage", "startCursor", "endCursor")
 	case "PageRange":
 		return s.fields(typeName, "from", "to")
+	case "OrganizationFacets":
+		return s.fields(typeName, "status{FacetValue}", "psaStatus{FacetValue}", "excludedFromSync{FacetValue}", "mappingStatus{FacetValue}")
+	case "OfferFacets":
+		return s.fields(typeName, "vendor{FacetValue}", "mappingStatus{FacetValue}")
+	case "FacetValue":
+		return s.fields(typeName, "value", "count")
 	case "Vendor":
 		return s.fields(typeName, "id", "name")
 	}
-	return map[string]string{
-		"ContractConnection": "{ totalCount }", "OrganizationFacets": "{ status { value count } }", "OfferFacets": "{ vendor { value count } __typename }",
-	}[typeName]
+	return map[string]string{"ContractConnection": "{ totalCount }"}[typeName]
 }
 
 // query draws a query for a list, or for two.
