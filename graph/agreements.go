@@ -87,23 +87,20 @@ func agreementCondition(f *model.PsaAgreementFilter, today civil.Date) grid.Cond
 // psaAgreement shows an agreement that was looked up.
 func psaAgreement(found loaders.Found[psa.Agreement]) *model.PsaAgreement {
 	a := found.Record
-	shown := &model.PsaAgreement{
-		ID:        nodeID(typePsaAgreement, int64(a.ID)),
-		RecordID:  int(a.ID),
-		Name:      a.Name,
-		Type:      optional(a.Type),
-		StartDate: optionalDate(a.StartDate),
-		EndDate:   optionalDate(a.EndDate),
-		Cancelled: a.Cancelled,
-		Currency:  optional(a.Currency),
-		Deleted:   found.Deleted,
-		Freshness: freshness(found.Live),
-		CompanyID: a.CompanyID,
+	return &model.PsaAgreement{
+		ID:          nodeID(typePsaAgreement, int64(a.ID)),
+		RecordID:    int(a.ID),
+		Name:        a.Name,
+		Type:        optional(a.Type),
+		StartDate:   optionalDate(a.StartDate),
+		EndDate:     optionalDate(a.EndDate),
+		Cancelled:   a.Cancelled,
+		Currency:    optional(a.Currency),
+		Deleted:     found.Deleted,
+		Freshness:   freshness(found.Live),
+		CompanyID:   a.CompanyID,
+		LastUpdated: optionalInstant(a.LastUpdated),
 	}
-	if !a.LastUpdated.IsZero() {
-		shown.LastUpdated = &a.LastUpdated
-	}
-	return shown
 }
 
 func optionalDate(d civil.Date) *civil.Date {

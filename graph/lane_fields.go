@@ -21,13 +21,10 @@ func (l lane[R, P]) connectionFields() wire.Fields[page[R, P]] {
 	fields := maps.Clone(l.fields)
 	fields[l.target] = l.shown
 	fields["mappingStatus"] = wire.Text(func(s *shown) model.MappingStatus {
-		switch {
-		case s.target == nil:
+		if s.target == nil {
 			return model.MappingStatusUnmapped
-		case s.target.Live:
-			return model.MappingStatusMapped
 		}
-		return model.MappingStatusResponseError
+		return liveStatusOf(*s.target)
 	})
 	fields["mappingStatusMessage"] = wire.OptionalText(func(s *shown) *string {
 		if s.target == nil {
@@ -94,8 +91,13 @@ func pageRangeFields[R grid.Positioned, P any]() wire.Fields[page[R, P]] {
 	}
 }
 
-// organizationLane writes pages of the Organizations tab.
-func organizationLane() lane[mapping.Organization, psa.Company] {
+// organizationLane writes pages of the Organizations tab, offerLane those of the Products tab.
+var (
+	organizationLane = newOrganizationLane()
+	offerLane        = newOfferLane()
+)
+
+func newOrganizationLane() lane[mapping.Organization, psa.Company] {
 	type shown = shownRow[mapping.Organization, psa.Company]
 	return lane[mapping.Organization, psa.Company]{
 		connection: "OrganizationConnection", edge: "OrganizationEdge", node: typeOrganization,
@@ -121,8 +123,7 @@ func organizationLane() lane[mapping.Organization, psa.Company] {
 	}
 }
 
-// offerLane writes pages of the Products tab.
-func offerLane() lane[mapping.Offer, psa.Product] {
+func newOfferLane() lane[mapping.Offer, psa.Product] {
 	type shown = shownRow[mapping.Offer, psa.Product]
 	vendor := wire.Fields[shown]{
 		"id":   wire.ID(typeVendor, func(s *shown) int64 { return s.row().VendorID }),
@@ -162,7 +163,7 @@ func companyFieldsOfLane() wire.Fields[loaders.Found[psa.Company]] {
 		"currency":    wire.OptionalText(func(f *found) *string { return optional(f.Record.Currency) }),
 		"deleted":     wire.Boolean(func(f *found) bool { return f.Deleted }),
 		"freshness":   wire.Text(func(f *found) model.PsaFreshness { return freshness(f.Live) }),
-		"lastUpdated": wire.OptionalInstant(func(f *found) *time.Time { return unlessZero(f.Record.LastUpdated) }),
+		"lastUpdated": wire.OptionalInstant(func(f *found) *time.Time { return optionalInstant(f.Record.LastUpdated) }),
 	}
 }
 
@@ -180,13 +181,6 @@ func productFieldsOfLane() wire.Fields[loaders.Found[psa.Product]] {
 		"inactive":    wire.Boolean(func(f *found) bool { return f.Record.Inactive }),
 		"deleted":     wire.Boolean(func(f *found) bool { return f.Deleted }),
 		"freshness":   wire.Text(func(f *found) model.PsaFreshness { return freshness(f.Live) }),
-		"lastUpdated": wire.OptionalInstant(func(f *found) *time.Time { return unlessZero(f.Record.LastUpdated) }),
+		"lastUpdated": wire.OptionalInstant(func(f *found) *time.Time { return optionalInstant(f.Record.LastUpdated) }),
 	}
-}
-
-func unlessZero(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	return &t
 }

@@ -42,7 +42,7 @@ func (l list[T, Filter, Facets]) run(ctx context.Context, r *Resolver) (*grid.Re
 		return nil, nil, err
 	}
 	var result *grid.Result[T]
-	err = r.readList(ctx, req, func(ctx context.Context, tx *postgres.Tx) error {
+	err = r.readStatements(ctx, req.IsOneStatement(), func(ctx context.Context, tx *postgres.Tx) error {
 		result, err = l.fetch(ctx, tx, req)
 		return err
 	})

@@ -42,10 +42,15 @@ func liveStatus[T any](ctx context.Context, loader *loaders.Records[T], id *psa.
 		return model.MappingStatusUnmapped, nil
 	}
 	found, err := loader.Load(ctx, *id)()
+	return liveStatusOf(found), err
+}
+
+// liveStatusOf is the badge of a row that is mapped to a record.
+func liveStatusOf[T any](found loaders.Found[T]) model.MappingStatus {
 	if found.Live {
-		return model.MappingStatusMapped, err
+		return model.MappingStatusMapped
 	}
-	return model.MappingStatusResponseError, err
+	return model.MappingStatusResponseError
 }
 
 // liveMessage returns what to say about the badge of a row that is mapped to what noun calls.

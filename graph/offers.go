@@ -71,7 +71,7 @@ func (r *queryResolver) Offers(ctx context.Context, first *int, after *string, l
 	if err != nil {
 		return nil, err
 	}
-	if offerLane().write(ctx, result, facets) {
+	if offerLane.write(ctx, result, facets) {
 		return nil, nil
 	}
 	c := connect(ctx, result, offer, func(cursor string, node *model.Offer) *model.OfferEdge {

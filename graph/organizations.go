@@ -100,7 +100,7 @@ func (r *Resolver) organizationConnection(ctx context.Context, asked organizatio
 	if err != nil {
 		return nil, err
 	}
-	if organizationLane().write(ctx, result, facets) {
+	if organizationLane.write(ctx, result, facets) {
 		return nil, nil
 	}
 	c := connect(ctx, result, organization, func(cursor string, node *model.Organization) *model.OrganizationEdge {

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"time"
 
 	"crosswalk/graph/loaders"
 	"crosswalk/graph/model"
@@ -42,7 +43,7 @@ func (p picker[R]) run(ctx context.Context, r *Resolver) (*grid.Result[R], error
 	}
 	req.Order, req.Where = []grid.Order{{Column: p.order}}, p.where
 	var result *grid.Result[R]
-	err = r.readList(ctx, req, func(ctx context.Context, tx *postgres.Tx) error {
+	err = r.readStatements(ctx, req.IsOneStatement(), func(ctx context.Context, tx *postgres.Tx) error {
 		result, err = p.fetch(ctx, tx, req)
 		return err
 	})
@@ -125,20 +126,17 @@ func (r *queryResolver) PsaAgreementTypes(ctx context.Context) ([]*model.PsaAgre
 // psaCompany shows a company that was looked up.
 func psaCompany(found loaders.Found[psa.Company]) *model.PsaCompany {
 	c := found.Record
-	shown := &model.PsaCompany{
-		ID:         nodeID(typePsaCompany, int64(c.ID)),
-		RecordID:   int(c.ID),
-		Identifier: c.Identifier,
-		Name:       c.Name,
-		Status:     optional(c.Status),
-		Currency:   optional(c.Currency),
-		Deleted:    found.Deleted,
-		Freshness:  freshness(found.Live),
+	return &model.PsaCompany{
+		ID:          nodeID(typePsaCompany, int64(c.ID)),
+		RecordID:    int(c.ID),
+		Identifier:  c.Identifier,
+		Name:        c.Name,
+		Status:      optional(c.Status),
+		Currency:    optional(c.Currency),
+		Deleted:     found.Deleted,
+		Freshness:   freshness(found.Live),
+		LastUpdated: optionalInstant(c.LastUpdated),
 	}
-	if !c.LastUpdated.IsZero() {
-		shown.LastUpdated = &c.LastUpdated
-	}
-	return shown
 }
 
 // psaProduct shows a product that was looked up.
@@ -153,6 +151,7 @@ func psaProduct(found loaders.Found[psa.Product]) *model.PsaProduct {
 		Inactive:    p.Inactive,
 		Deleted:     found.Deleted,
 		Freshness:   freshness(found.Live),
+		LastUpdated: optionalInstant(p.LastUpdated),
 	}
 	if p.Price.Valid {
 		shown.Price = &p.Price.Decimal
@@ -160,15 +159,20 @@ func psaProduct(found loaders.Found[psa.Product]) *model.PsaProduct {
 	if p.Cost.Valid {
 		shown.Cost = &p.Cost.Decimal
 	}
-	if !p.LastUpdated.IsZero() {
-		shown.LastUpdated = &p.LastUpdated
-	}
 	return shown
 }
 
 // mirrored is a record as the mirror has it, in the form of one that was looked up.
 func mirrored[T any](record T, deleted bool) loaders.Found[T] {
 	return loaders.Found[T]{Record: record, Deleted: deleted}
+}
+
+// optionalInstant returns nil for the zero time.
+func optionalInstant(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
 }
 
 // optional returns nil for an empty text.

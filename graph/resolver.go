@@ -17,7 +17,6 @@ import (
 	"crosswalk/internal/jobs"
 	"crosswalk/internal/mapping"
 	"crosswalk/internal/postgres"
-	"crosswalk/internal/postgres/grid"
 	"crosswalk/internal/postgres/notify"
 	"crosswalk/internal/psa"
 	"crosswalk/internal/psa/connectwise"
@@ -137,7 +136,15 @@ func (r *Resolver) read(ctx context.Context, fn func(context.Context, *postgres.
 
 // readMapping is read for what may be used only after set-up.
 func (r *Resolver) readMapping(ctx context.Context, fn func(context.Context, *postgres.Tx) error) error {
-	if identity(ctx).SetUp {
+	return r.readStatements(ctx, false, fn)
+}
+
+// readStatements is readMapping that may be told that fn runs one statement only, which needs no transaction.
+func (r *Resolver) readStatements(ctx context.Context, oneOnly bool, fn func(context.Context, *postgres.Tx) error) error {
+	switch setUp := identity(ctx).SetUp; {
+	case setUp && oneOnly:
+		return r.DB.Seller(seller(ctx)).ReadOne(ctx, fn)
+	case setUp:
 		return r.read(ctx, fn)
 	}
 	return r.read(ctx, func(ctx context.Context, tx *postgres.Tx) error {
@@ -150,14 +157,6 @@ func (r *Resolver) readMapping(ctx context.Context, fn func(context.Context, *po
 		}
 		return fn(ctx, tx)
 	})
-}
-
-// readList is readMapping for a list. One that a single statement answers needs no transaction.
-func (r *Resolver) readList(ctx context.Context, req grid.Request, fn func(context.Context, *postgres.Tx) error) error {
-	if identity(ctx).SetUp && req.IsOneStatement() {
-		return r.DB.Seller(seller(ctx)).ReadOne(ctx, fn)
-	}
-	return r.readMapping(ctx, fn)
 }
 
 func (r *Resolver) missingSetup(ctx context.Context, tx *postgres.Tx) ([]model.SetupStep, error) {

@@ -27,11 +27,7 @@ func (r *queryResolver) MappingSummary(ctx context.Context, period *civil.YearMo
 			return nil, err
 		}
 	}
-	read := r.readMapping
-	if !countLines && identity(ctx).SetUp {
-		read = r.DB.Seller(seller(ctx)).ReadOne
-	}
-	err = read(ctx, func(ctx context.Context, tx *postgres.Tx) error {
+	err = r.readStatements(ctx, !countLines, func(ctx context.Context, tx *postgres.Tx) error {
 		totals, asOf, err := mapping.ReadTotals(ctx, tx, seller(ctx))
 		if err != nil {
 			return err

@@ -7,6 +7,8 @@
 package wire
 
 import (
+	"slices"
+
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
 )
@@ -32,29 +34,26 @@ func Of(operation *graphql.OperationContext, field graphql.CollectedField) Selec
 	return Selection{operation, field}
 }
 
-// IsConstant reports whether the selection is the same for all variables: nothing in the operation has directives. Beside
-// those below a field, those beside it count, where the same field may be selected again.
+// IsConstant reports whether the selection is the same for all variables: nothing in the operation, or in a fragment of its
+// document, has directives. Beside those below a field, those beside it count, where the same field may be selected again.
 func (s Selection) IsConstant() bool {
-	return isConstant(s.operation.Doc, s.operation.Operation.SelectionSet)
+	return !hasDirectives(s.operation.Operation.SelectionSet) &&
+		!slices.ContainsFunc(s.operation.Doc.Fragments, func(f *ast.FragmentDefinition) bool { return hasDirectives(f.SelectionSet) })
 }
 
-func isConstant(document *ast.QueryDocument, selections ast.SelectionSet) bool {
-	for _, selection := range selections {
-		var directives ast.DirectiveList
-		var below ast.SelectionSet
+// hasDirectives looks at what is written there, not into fragments that are spread.
+func hasDirectives(selections ast.SelectionSet) bool {
+	return slices.ContainsFunc(selections, func(selection ast.Selection) bool {
 		switch of := selection.(type) {
 		case *ast.Field:
-			directives, below = of.Directives, of.SelectionSet
+			return len(of.Directives) > 0 || hasDirectives(of.SelectionSet)
 		case *ast.InlineFragment:
-			directives, below = of.Directives, of.SelectionSet
+			return len(of.Directives) > 0 || hasDirectives(of.SelectionSet)
 		case *ast.FragmentSpread:
-			directives, below = of.Directives, document.Fragments.ForName(of.Name).SelectionSet
+			return len(of.Directives) > 0
 		}
-		if len(directives) > 0 || !isConstant(document, below) {
-			return false
-		}
-	}
-	return true
+		return true // of a kind that is not known
+	})
 }
 
 // Object compiles the selection of an object whose type, and the interfaces that has, are named; nil if something

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -34,7 +33,6 @@ type check struct {
 
 // checkedToken is a token as a check found it.
 type checkedToken struct {
-	hash []byte
 	// setUp is true when nothing is missing in the seller's set-up.
 	setUp bool
 	Token
@@ -112,16 +110,15 @@ func (c *check) run(db *postgres.DB) {
 	defer close(c.done)
 	ctx, cancel := context.WithTimeout(context.Background(), checkTime)
 	defer cancel()
-	slices.SortFunc(c.hashes, slices.Compare)
-	c.hashes = slices.CompactFunc(c.hashes, slices.Equal)
 	c.found = make(map[string]checkedToken, len(c.hashes))
 	err := db.Call(ctx, `
 		SELECT hash, seller_id, id, subject, role, expires_at, revoked_at, set_up
 		FROM identify($1)`,
 		func(row *sql.Rows) error {
+			var hash []byte
 			var t checkedToken
-			err := row.Scan(&t.hash, &t.Seller, &t.ID, &t.Subject, &t.Role, &t.ExpiresAt, &t.RevokedAt, &t.setUp)
-			c.found[string(t.hash)] = t
+			err := row.Scan(&hash, &t.Seller, &t.ID, &t.Subject, &t.Role, &t.ExpiresAt, &t.RevokedAt, &t.setUp)
+			c.found[string(hash)] = t
 			return err
 		}, c.hashes)
 	if err != nil {

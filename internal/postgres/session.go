@@ -1,12 +1,12 @@
 package postgres
 
 import (
-	"container/list"
 	"context"
 	"database/sql"
 	"database/sql/driver"
 	"fmt"
 
+	"github.com/hashicorp/golang-lru/v2/simplelru"
 	"github.com/lib/pq"
 	"github.com/lib/pq/pqerror"
 )
@@ -27,7 +27,9 @@ func (s sessions) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &session{connection: conn.(connection), prepared: make(map[string]*list.Element), order: list.New()}, nil
+	opened := &session{connection: conn.(connection)}
+	opened.prepared, err = simplelru.NewLRU(maxPrepared, opened.forget)
+	return opened, err
 }
 
 // connection is what the driver's connections can do.
@@ -51,20 +53,15 @@ type session struct {
 	scope         string
 	inTransaction bool
 
-	// prepared are the statements by their text; order has the one used last in front.
-	prepared map[string]*list.Element
-	order    *list.List
-	// stale is true once a prepared statement turned out not to fit the schema any more.
+	// prepared are the statements by their text.
+	prepared *simplelru.LRU[string, driver.Stmt]
+	// stale is true once the session cannot be used again: a prepared statement turned out not to fit the schema any
+	// more, or it is not known how far something came.
 	stale bool
 }
 
 // maxPrepared bounds the statements of a session. There are as many as there are shapes of lists that people use.
 const maxPrepared = 64
-
-type preparedStatement struct {
-	text string
-	driver.Stmt
-}
 
 type (
 	scopeKey struct{}
@@ -105,6 +102,7 @@ func (s *session) BeginTx(ctx context.Context, options driver.TxOptions) (driver
 	}
 	// The scope is a number or a star of our own making, never text from outside.
 	_, err := s.connection.ExecContext(ctx, "BEGIN ISOLATION LEVEL "+isolation+" "+access+"; SET LOCAL crosswalk.seller_id = '"+scope+"'", nil)
+	s.stale = s.stale || err != nil // the first half may have been done
 	return s.began(s.connection, err)
 }
 
@@ -178,28 +176,29 @@ func (s *session) QueryContext(ctx context.Context, query string, args []driver.
 	return rows, err
 }
 
-// isOutdated reports whether a statement was prepared for a schema that has changed since.
-func isOutdated(err error) bool { return pq.As(err, pqerror.FeatureNotSupported) != nil }
+// isOutdated reports whether a statement was prepared for a schema that has changed since. Its code alone says less.
+func isOutdated(err error) bool {
+	told := pq.As(err, pqerror.FeatureNotSupported)
+	return told != nil && told.Routine == "RevalidateCachedQuery"
+}
 
 // prepare returns the prepared statement for a query.
 func (s *session) prepare(ctx context.Context, query string) (driver.Stmt, error) {
-	if known := s.prepared[query]; known != nil {
-		s.order.MoveToFront(known)
-		return known.Value.(preparedStatement).Stmt, nil
+	if known, ok := s.prepared.Get(query); ok {
+		return known, nil
 	}
 	statement, err := s.connection.PrepareContext(ctx, query)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		s.prepared.Add(query, statement)
 	}
-	s.prepared[query] = s.order.PushFront(preparedStatement{query, statement})
-	if s.order.Len() > maxPrepared {
-		oldest := s.order.Remove(s.order.Back()).(preparedStatement)
-		delete(s.prepared, oldest.text)
-		if err := oldest.Close(); err != nil {
-			return nil, fmt.Errorf("forget a prepared statement: %w", err)
-		}
+	return statement, err
+}
+
+// forget closes a statement that was not used for long.
+func (s *session) forget(_ string, statement driver.Stmt) {
+	if statement.Close() != nil {
+		s.stale = true
 	}
-	return statement, nil
 }
 
 // IsValid reports whether the pool may hand the session out again.
