@@ -5,12 +5,12 @@ import (
 	"context"
 	"encoding/base64"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"crosswalk/internal/account"
 	"crosswalk/internal/account/seal"
+	"crosswalk/internal/civil/civiltest"
 	"crosswalk/internal/postgres"
 	"crosswalk/internal/postgres/postgrestest"
 )
@@ -19,34 +19,13 @@ import (
 type house struct {
 	*account.Service
 	db    *postgres.DB
-	clock *clock
-}
-
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) Advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
+	clock *civiltest.Clock
 }
 
 func newHouse(t *testing.T) house {
 	t.Helper()
-	db, err := postgres.Open(t.Context(), postgrestest.New(t), postgres.Options{MaxConnections: 8})
-	if err != nil {
-		t.Fatalf("open the test's database: %v", err)
-	}
-	t.Cleanup(func() { db.Close() })
-	c := &clock{now: time.Date(2026, 5, 18, 9, 30, 0, 0, time.UTC)}
+	db := postgrestest.Open(t, postgres.Options{MaxConnections: 8})
+	c := civiltest.NewClock(time.Date(2026, 5, 18, 9, 30, 0, 0, time.UTC))
 	return house{account.NewService(db, keys(t, 1), c.Now, account.Options{}), db, c}
 }
 

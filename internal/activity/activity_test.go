@@ -191,13 +191,9 @@ func TestRecordRefusesWhatIsNotJSON(t *testing.T) {
 
 func open(t *testing.T) (*postgres.DB, postgres.SellerID) {
 	t.Helper()
-	db, err := postgres.Open(t.Context(), postgrestest.New(t), postgres.Options{MaxConnections: 5})
-	if err != nil {
-		t.Fatalf("Open: %v", err)
-	}
-	t.Cleanup(func() { db.Close() })
+	db := postgrestest.Open(t, postgres.Options{MaxConnections: 5})
 	var seller postgres.SellerID
-	err = db.System().Write(t.Context(), func(ctx context.Context, tx *postgres.Tx) error {
+	err := db.System().Write(t.Context(), func(ctx context.Context, tx *postgres.Tx) error {
 		return tx.GetContext(ctx, &seller, `
 			INSERT INTO seller (name, time_zone, platform_url, platform_key_sealed, platform_token_sealed)
 			VALUES ('Cloud Traders', 'Europe/Berlin', 'https://platform.example.com', '', '')

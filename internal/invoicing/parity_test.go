@@ -324,11 +324,7 @@ func (f facts) checkFilters(ctx context.Context, t *rapid.T, tx *postgres.Tx, se
 
 func openDatabase(t testing.TB) *postgres.DB {
 	t.Helper()
-	db, err := postgres.Open(t.Context(), postgrestest.New(t), postgres.Options{MaxConnections: 4})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
+	db := postgrestest.Open(t, postgres.Options{MaxConnections: 4})
 	return db
 }
 

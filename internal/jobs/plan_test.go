@@ -11,11 +11,7 @@ import (
 
 func TestLookingForRunsDoesNotReadThoseThatHaveFinished(t *testing.T) {
 	t.Parallel()
-	db, err := postgres.Open(t.Context(), postgrestest.New(t), postgres.Options{MaxConnections: 1})
-	if err != nil {
-		t.Fatalf("Open: %v", err)
-	}
-	defer db.Close()
+	db := postgrestest.Open(t, postgres.Options{MaxConnections: 1})
 	if err := db.System().Write(t.Context(), func(ctx context.Context, tx *postgres.Tx) error {
 		_, err := tx.ExecContext(ctx, `
 		INSERT INTO seller (name, time_zone, platform_url, platform_key_sealed, platform_token_sealed)

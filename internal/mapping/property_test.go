@@ -51,11 +51,7 @@ type book struct {
 
 func TestAnySequenceOfEditsAndRunsLeavesWhatTheModelSays(t *testing.T) {
 	t.Parallel()
-	db, err := postgres.Open(t.Context(), postgrestest.New(t), postgres.Options{})
-	if err != nil {
-		t.Fatalf("open the test's database: %v", err)
-	}
-	t.Cleanup(func() { db.Close() })
+	db := postgrestest.Open(t, postgres.Options{})
 	rapid.Check(t, func(t *rapid.T) {
 		b := newBook(t, db)
 		for step := range rapid.IntRange(1, 12).Draw(t, "steps") {

@@ -20,13 +20,9 @@ const crowd = grid.Dense + 200
 
 func TestSearchesFindTheSameHoweverManyMatch(t *testing.T) {
 	t.Parallel()
-	db, err := postgres.Open(t.Context(), postgrestest.New(t), postgres.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
+	db := postgrestest.Open(t, postgres.Options{})
 	var sellers []postgres.SellerID
-	err = db.System().Write(t.Context(), func(ctx context.Context, tx *postgres.Tx) error {
+	err := db.System().Write(t.Context(), func(ctx context.Context, tx *postgres.Tx) error {
 		err := tx.SelectContext(ctx, &sellers, `
 			INSERT INTO seller (name, time_zone, platform_url, platform_key_sealed, platform_token_sealed)
 			VALUES ('A', 'UTC', 'https://a.example', '', ''), ('B', 'UTC', 'https://b.example', '', '') RETURNING id`)

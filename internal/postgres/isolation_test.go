@@ -12,13 +12,9 @@ import (
 // twoSellers opens a database as the gateway does, with an organization-less seller A and a seller B.
 func twoSellers(t *testing.T) (db *postgres.DB, a, b postgres.SellerID) {
 	t.Helper()
-	db, err := postgres.Open(t.Context(), postgrestest.New(t), postgres.Options{MaxConnections: 4})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
+	db = postgrestest.Open(t, postgres.Options{MaxConnections: 4})
 	var ids []postgres.SellerID
-	err = db.System().Write(t.Context(), func(ctx context.Context, tx *postgres.Tx) error {
+	err := db.System().Write(t.Context(), func(ctx context.Context, tx *postgres.Tx) error {
 		return tx.SelectContext(ctx, &ids, `
 			INSERT INTO seller (name, time_zone, platform_url, platform_key_sealed, platform_token_sealed)
 			VALUES ('A', 'UTC', 'https://a.example', '', ''), ('B', 'UTC', 'https://b.example', '', '')

@@ -9,14 +9,10 @@ import (
 
 func TestTheServerNoticesSoonThatAClientsMachineIsGone(t *testing.T) {
 	t.Parallel()
-	db, err := postgres.Open(t.Context(), postgrestest.New(t), postgres.Options{MaxConnections: 1})
-	if err != nil {
-		t.Fatalf("Open: %v", err)
-	}
-	defer db.Close()
+	db := postgrestest.Open(t, postgres.Options{MaxConnections: 1})
 	var overTCP bool
 	var seconds int
-	err = db.Pool().QueryRowContext(t.Context(), `
+	err := db.Pool().QueryRowContext(t.Context(), `
 		SELECT inet_server_addr() IS NOT NULL, current_setting('tcp_keepalives_idle')::int
 			+ current_setting('tcp_keepalives_interval')::int * current_setting('tcp_keepalives_count')::int`).Scan(&overTCP, &seconds)
 	if err != nil {

@@ -61,11 +61,7 @@ type farm struct {
 
 func startFarm(t *testing.T) *farm {
 	t.Helper()
-	db, err := postgres.Open(t.Context(), postgrestest.New(t), postgres.Options{MaxConnections: 24})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
+	db := postgrestest.Open(t, postgres.Options{MaxConnections: 24})
 	f := &farm{db: db, psas: make(map[postgres.SellerID]*tinyPSA)}
 	runner := jobs.NewRunner(db, jobs.Options{Poll: 3 * time.Millisecond, MaxAttempts: 100, Log: slog.New(slog.DiscardHandler)})
 	runner.Handle(Kind, f.post)

@@ -197,11 +197,7 @@ func attributesOf(span tracetest.SpanStub) map[string]string {
 func TestStatementsOfATraceHaveSpansWithoutValues(t *testing.T) {
 	t.Parallel()
 	watch, spans := newTraced(t)
-	db, err := postgres.Open(t.Context(), postgrestest.New(t), watch.DatabaseOptions())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
+	db := postgrestest.Open(t, watch.DatabaseOptions())
 	if err := db.Ping(t.Context()); err != nil { // belongs to no trace
 		t.Fatal(err)
 	}

@@ -22,6 +22,7 @@ import (
 	"crosswalk/internal/account"
 	"crosswalk/internal/account/oidc"
 	"crosswalk/internal/account/seal"
+	"crosswalk/internal/civil/civiltest"
 	"crosswalk/internal/postgres"
 	"crosswalk/internal/postgres/postgrestest"
 )
@@ -30,24 +31,6 @@ const audience = "crosswalk"
 
 // start is when every test begins.
 func start() time.Time { return time.Date(2026, time.May, 18, 9, 30, 0, 0, time.UTC) }
-
-// clock is a time that tests set.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) Advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
 
 // issuer is an OpenID Connect issuer that serves real HTTP.
 type issuer struct {
@@ -209,7 +192,7 @@ type door struct {
 	key      key
 	accounts *account.Service
 	seller   account.Seller
-	clock    *clock
+	clock    *civiltest.Clock
 	// good are claims that let in as an editor.
 	good said
 }
@@ -217,7 +200,7 @@ type door struct {
 func newDoor(t *testing.T, change func(*oidc.Config)) *door {
 	t.Helper()
 	k := ecKey(t, "first")
-	d := &door{issuer: startIssuer(t, k.public()), key: k, clock: &clock{now: start()}}
+	d := &door{issuer: startIssuer(t, k.public()), key: k, clock: civiltest.NewClock(start())}
 	d.accounts, d.seller = newAccounts(t)
 	d.good = said{
 		"iss": d.issuer.URL, "aud": audience, "sub": "248289761001", "email": "anna@example.com",
@@ -237,11 +220,7 @@ func newDoor(t *testing.T, change func(*oidc.Config)) *door {
 
 func newAccounts(t *testing.T) (*account.Service, account.Seller) {
 	t.Helper()
-	db, err := postgres.Open(t.Context(), postgrestest.New(t), postgres.Options{MaxConnections: 4})
-	if err != nil {
-		t.Fatalf("open the test's database: %v", err)
-	}
-	t.Cleanup(func() { db.Close() })
+	db := postgrestest.Open(t, postgres.Options{MaxConnections: 4})
 	ring, err := seal.ParseKeyRing("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=")
 	if err != nil {
 		t.Fatalf("parse the key ring: %v", err)

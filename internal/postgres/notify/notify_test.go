@@ -133,11 +133,7 @@ func TestStopClosesEverySubscription(t *testing.T) {
 
 func startListener(t *testing.T) (*postgres.DB, *notify.Listener) {
 	t.Helper()
-	db, err := postgres.Open(t.Context(), postgrestest.New(t), postgres.Options{MaxConnections: 3})
-	if err != nil {
-		t.Fatalf("Open: %v", err)
-	}
-	t.Cleanup(func() { db.Close() })
+	db := postgrestest.Open(t, postgres.Options{MaxConnections: 3})
 	listener := notify.NewListener(db, quiet())
 	if err := listener.Start(t.Context()); err != nil {
 		t.Fatalf("Start: %v", err)
