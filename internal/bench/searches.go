@@ -97,7 +97,7 @@ func measureFilters(ctx context.Context, b *bench) error {
 		{"one organization", grid.Compare("organization_id", grid.Equal, organization)},
 		{"one vendor", grid.OneOf("vendor_name", []string{"Vendor 7"})},
 	} {
-		r, err := timed(40, func(int) error {
+		r, err := timed(200, func(int) error {
 			return b.db.Seller(b.seller).Read(ctx, func(ctx context.Context, tx *postgres.Tx) error {
 				_, err := invoicing.Lines(ctx, tx, b.seller, view, grid.Request{
 					Columns: []string{"id", "invoice_number", "invoice_date", "quantity", "unit_price", "amount", "sync_status"}, Where: grid.All(c.where, month),

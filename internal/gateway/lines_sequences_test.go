@@ -152,14 +152,14 @@ const sequences = 2
 
 func TestAnySequenceOfStepsKeepsTheInvariants(t *testing.T) {
 	t.Parallel()
-	s := &sequence{t: t, desk: startDesk(t, gatewaytest.Options{})}
+	s := &sequence{t: t, desk: startDesk(t, gatewaytest.Options{}), posted: make(map[string]line)}
 	rapid.Check(t, func(rt *rapid.T) {
 		if s.run++; s.run > sequences {
 			return
 		}
-		// Each sequence adds an invoice of its own to what the ones before it left.
+		// Each sequence adds an invoice of its own to what the ones before it left, the lines that they posted among it.
 		first := cycle(fmt.Sprintf("R-%d", s.run))
-		s.rows, s.posted = []string{first.RowID}, make(map[string]line)
+		s.rows = []string{first.RowID}
 		s.invoice = billTo(s.World, rapid.SampledFrom([]string{"1", "2"}).Draw(rt, "customer"), today(), first)
 		loadLines(t, s.Seller)
 		rt.Repeat(s.actions())

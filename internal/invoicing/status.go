@@ -1,6 +1,7 @@
 package invoicing
 
 import (
+	"maps"
 	"strings"
 
 	"crosswalk/internal/invoicing/rule"
@@ -44,14 +45,11 @@ type terms struct {
 	billable, reversed string
 	// productMapped holds when the offer is mapped, productDeleted when ConnectWise has the product no longer.
 	productMapped, productDeleted string
-	// joins are all that resolving needs.
-	joins []string
 }
 
 var lineTerms = terms{
 	billable: "(i.valid AND l.listed)", reversed: "l.charge_end < l.charge_start",
 	productMapped: "f.psa_product_id IS NOT NULL", productDeleted: "p.deleted",
-	joins: []string{"invoice", "organization", "contract", "offer", "company", "product", "created", "agreement"},
 }
 
 // sharesCompany holds for lines of an organization whose company other organizations are mapped to as well.
@@ -65,43 +63,81 @@ const sharesCompany = `EXISTS (
 // choice says whose agreement a line would post to, in the words of rule.Reason.
 const choice = `CASE WHEN l.psa_agreement_id IS NOT NULL THEN 'LINE' WHEN t.psa_agreement_id IS NOT NULL THEN 'CONTRACT' ELSE 'CREATED' END`
 
-// obstacle is a reason not to post a line and the condition under which it is one, both in SQL.
-type obstacle struct{ reason, when string }
+// obstacle is a reason not to post a line, in SQL: its code, what is at fault where the code leaves that open, and the
+// condition under which it is one, with its arguments and what it joins.
+type obstacle struct {
+	code        rule.BlockerCode
+	fault, when string
+	args        []any
+	joins       []string
+}
 
-// obstacles are everything that keeps a line from being posted, as rule.Reasons tells it. Arguments: whether set-up is
-// complete, and today.
-func (t terms) obstacles() []obstacle {
+// reason writes the reason as rule.Reason knows it.
+func (o obstacle) reason() string {
+	if o.fault == "" {
+		return "'" + string(o.code) + "'"
+	}
+	return "'" + string(o.code) + ":' || " + o.fault
+}
+
+// What obstacles join.
+var (
+	joinCompany        = []string{"organization", "company"}
+	joinProduct        = []string{"offer", "product"}
+	joinAgreement      = []string{"organization", "contract", "created", "agreement"}
+	joinEveryAgreement = []string{"organization", "contract", "company", "created", "agreement"}
+)
+
+// obstacles are everything that keeps a line from being posted, as rule.Reasons tells it.
+func (v View) obstacles(t terms) []obstacle {
 	return []obstacle{
-		{"'SETUP_INCOMPLETE'", "NOT ?::boolean"},
-		{"'INVOICE_NOT_VALID'", "NOT " + t.billable},
-		{"'ORGANIZATION_UNMAPPED'", "o.psa_company_id IS NULL"},
-		{"'ORGANIZATION_EXCLUDED'", "o.excluded_from_sync"},
-		{"'PRODUCT_UNMAPPED'", "NOT (" + t.productMapped + ")"},
-		{"'AGREEMENT_REQUIRED'", "a.record_id IS NULL AND " + sharesCompany},
-		{"'AGREEMENT_NOT_OF_COMPANY:' || " + choice, "a.company_id <> o.psa_company_id"},
-		{"'AGREEMENT_CLOSED:' || " + choice, "a.cancelled OR a.end_date < ?::date"},
-		{"'PSA_RECORD_MISSING:COMPANY'", "c.deleted"},
-		{"'PSA_RECORD_MISSING:PRODUCT'", t.productDeleted},
-		{"'PSA_RECORD_MISSING:' || " + choice, "a.deleted"},
-		{"'DATE_RANGE_INVALID'", t.reversed},
-		{"'CURRENCY_MISMATCH:' || " + choice, "a.record_id IS NOT NULL AND a.currency <> t.currency"},
-		{"'CURRENCY_MISMATCH:COMPANY'", "a.record_id IS NULL AND c.currency <> t.currency"},
-		{"'CURRENCY_MISMATCH:INVOICE'", "l.currency <> t.currency"},
+		{code: rule.SetupIncomplete, when: "NOT ?::boolean", args: []any{v.SetupComplete}},
+		{code: rule.InvoiceNotValid, when: "NOT " + t.billable, joins: joinInvoice},
+		{code: rule.OrganizationUnmapped, when: "o.psa_company_id IS NULL", joins: joinOrganization},
+		{code: rule.OrganizationExcluded, when: "o.excluded_from_sync", joins: joinOrganization},
+		{code: rule.ProductUnmapped, when: "NOT (" + t.productMapped + ")", joins: joinOffer},
+		{code: rule.AgreementRequired, when: "a.record_id IS NULL AND " + sharesCompany, joins: joinAgreement},
+		{code: rule.AgreementNotOfCompany, fault: choice, when: "a.company_id <> o.psa_company_id", joins: joinAgreement},
+		{code: rule.AgreementClosed, fault: choice, when: "a.cancelled OR a.end_date < ?::date", args: []any{v.Today}, joins: joinAgreement},
+		{code: rule.PsaRecordMissing, fault: "'COMPANY'", when: "c.deleted", joins: joinCompany},
+		{code: rule.PsaRecordMissing, fault: "'PRODUCT'", when: t.productDeleted, joins: joinProduct},
+		{code: rule.PsaRecordMissing, fault: choice, when: "a.deleted", joins: joinAgreement},
+		{code: rule.DateRangeInvalid, when: t.reversed},
+		{code: rule.CurrencyMismatch, fault: choice, when: "a.record_id IS NOT NULL AND a.currency <> t.currency", joins: joinAgreement},
+		{code: rule.CurrencyMismatch, fault: "'COMPANY'", when: "a.record_id IS NULL AND c.currency <> t.currency", joins: joinEveryAgreement},
+		{code: rule.CurrencyMismatch, fault: "'INVOICE'", when: "l.currency <> t.currency", joins: joinContract},
 	}
 }
 
+// blockedBy is the column that tells whether a code keeps a line from being posted.
+func blockedBy(code rule.BlockerCode) string { return "blocked by " + string(code) }
+
 // resolved returns a grid of lines or totals with the columns that say what becomes of them.
 func (v View) resolved(g *grid.Grid, t terms) *grid.Grid {
-	var reasons, conditions []string
-	for _, o := range t.obstacles() {
-		reasons = append(reasons, "CASE WHEN "+o.when+" THEN "+o.reason+" END")
+	var reasons, conditions, joins []string
+	var args []any
+	byCode := make(map[rule.BlockerCode][]obstacle)
+	for _, o := range v.obstacles(t) {
+		reasons = append(reasons, "CASE WHEN "+o.when+" THEN "+o.reason()+" END")
 		conditions = append(conditions, "("+o.when+")")
+		joins, args = append(joins, o.joins...), append(args, o.args...)
+		byCode[o.code] = append(byCode[o.code], o)
 	}
-	args := []any{v.SetupComplete, v.Today}
-	return g.WithAll(map[string]grid.Column{
+	columns := make(map[string]grid.Column)
+	for code, obstacles := range byCode {
+		column := grid.Column{Type: grid.Boolean}
+		var any []string
+		for _, o := range obstacles {
+			any = append(any, "("+o.when+")")
+			column.Args, column.Joins = append(column.Args, o.args...), append(column.Joins, o.joins...)
+		}
+		column.SQL = "NOT " + frozen + " AND (" + strings.Join(any, " OR ") + ")"
+		columns[blockedBy(code)] = column
+	}
+	maps.Copy(columns, map[string]grid.Column{
 		"blockers": {
 			SQL:  "CASE WHEN " + frozen + " THEN '{}' ELSE array_remove(ARRAY[" + strings.Join(reasons, ",\n\t") + "], NULL) END",
-			Args: args, Joins: t.joins,
+			Args: args, Joins: joins,
 		},
 		"sync_status": {
 			SQL: `CASE
@@ -110,7 +146,7 @@ func (v View) resolved(g *grid.Grid, t terms) *grid.Grid {
 				WHEN l.state = 'FAILED' THEN 'FAILED'
 				WHEN ` + strings.Join(conditions, "\n\tOR ") + ` THEN 'NOT_READY'
 				ELSE 'READY' END`,
-			Args: args, Joins: t.joins,
+			Args: args, Joins: joins,
 		},
 		"mapping_status": {SQL: `CASE
 			WHEN ` + frozen + ` THEN 'MAPPED'
@@ -123,6 +159,7 @@ func (v View) resolved(g *grid.Grid, t terms) *grid.Grid {
 		"promising": {SQL: `l.state = 'OPEN' AND ` + t.billable + ` AND NOT o.excluded_from_sync
 			AND o.psa_company_id IS NOT NULL AND ` + t.productMapped, Type: grid.Boolean, Joins: []string{"invoice", "organization", "offer"}},
 	})
+	return g.WithAll(columns)
 }
 
 // list returns the list of lines with the columns that depend on more than the lines.
@@ -132,29 +169,37 @@ func (v View) list() *grid.Grid {
 	return list
 }
 
-// OfStatus holds for lines in one of the statuses. What a status says of stored values is said beside it: the
+// OfStatus holds for lines in one of the statuses. What a single status says of stored values is said in these: the
 // database knows how many rows those leave, and nothing of a status that it has to work out.
 func OfStatus(statuses []string) grid.Condition {
 	exact := grid.OneOf("sync_status", statuses)
 	if len(statuses) != 1 {
 		return exact
 	}
+	excluded := grid.Holds("excluded")
 	switch status := rule.SyncStatus(statuses[0]); status {
 	case rule.Ready:
 		return grid.All(grid.Holds("promising"), grid.Likely(exact))
+	case rule.NotReady:
+		return grid.All(inState("OPEN"), grid.Not(excluded), grid.Likely(exact))
 	case rule.Excluded:
-		return grid.All(grid.Holds("excluded"), grid.Likely(exact))
-	case rule.Syncing, rule.Unconfirmed, rule.Synced, rule.Failed:
-		return grid.All(grid.Compare("state", grid.Equal, string(status)), grid.Likely(exact))
+		return grid.All(excluded, grid.Any(inState("OPEN"), inState("FAILED")))
+	case rule.Failed:
+		return grid.All(inState("FAILED"), grid.Not(excluded))
 	}
-	return exact
+	return inState(statuses[0])
+}
+
+// inState holds for lines in a state. A month has very many lines in some states, and few in others.
+func inState(state string) grid.Condition {
+	return grid.Skewed(grid.Compare("state", grid.Equal, state))
 }
 
 // Blocked holds for lines that one of the codes keeps from being posted.
 func Blocked(codes []string) grid.Condition {
 	conditions := make([]grid.Condition, len(codes))
 	for i, code := range codes {
-		conditions[i] = grid.AnyElement("blockers", code, code+":")
+		conditions[i] = grid.Holds(blockedBy(rule.BlockerCode(code)))
 	}
 	return grid.Any(conditions...)
 }

@@ -65,11 +65,9 @@ var (
 var (
 	totalTerms = terms{
 		billable: "l.billable", reversed: "l.reversed", productMapped: lineTerms.productMapped, productDeleted: lineTerms.productDeleted,
-		joins: lineTerms.joins,
 	}
 	offerlessTerms = terms{
 		billable: "l.billable", reversed: "l.reversed", productMapped: "l.product_mapped", productDeleted: "l.product_deleted",
-		joins: lineTerms.joins,
 	}
 )
 

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"fmt"
+	"strings"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 	"github.com/lib/pq"
@@ -49,8 +50,8 @@ type connection interface {
 // session is one connection to the server.
 type session struct {
 	connection
-	// scope is that of statements outside of transactions.
-	scope         string
+	// now is what statements run with, outside what they run with outside of the transaction that is open, if one is.
+	now, outside  settings
 	inTransaction bool
 
 	// prepared are the statements by their text.
@@ -63,9 +64,18 @@ type session struct {
 // maxPrepared bounds the statements of a session. There are as many as there are shapes of lists that people use.
 const maxPrepared = 64
 
+// settings are what a session sets before a statement that needs them otherwise.
+type settings struct {
+	// scope is that of statements outside of transactions.
+	scope string
+	// quicklyPlanned is true where the order of joins is looked for among few tables at a time.
+	quicklyPlanned bool
+}
+
 type (
-	scopeKey struct{}
-	reuseKey struct{}
+	scopeKey          struct{}
+	reuseKey          struct{}
+	quicklyPlannedKey struct{}
 )
 
 // withScope returns a context for statements and transactions of a scope.
@@ -85,6 +95,15 @@ func scopeOf(ctx context.Context) string {
 // Reuse returns a context whose statements are prepared, and run again without being parsed and, mostly, planned. It is
 // for statements that are always alike, and planned alike whatever their arguments.
 func Reuse(ctx context.Context) context.Context { return context.WithValue(ctx, reuseKey{}, true) }
+
+// QuicklyPlanned returns a context for statements that join many tables in an order that is good as it is written. Looking
+// for a better one takes longer than reading a page, so that is done for a few tables at a time.
+func QuicklyPlanned(ctx context.Context) context.Context {
+	return context.WithValue(ctx, quicklyPlannedKey{}, true)
+}
+
+// fewTables is how many those are.
+const fewTables = "4"
 
 // BeginTx begins a transaction and tells it its scope, in one round trip.
 func (s *session) BeginTx(ctx context.Context, options driver.TxOptions) (driver.Tx, error) {
@@ -110,7 +129,7 @@ func (s *session) began(tx driver.Tx, err error) (driver.Tx, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.inTransaction = true
+	s.inTransaction, s.outside = true, s.now
 	return transaction{s, tx}, nil
 }
 
@@ -122,31 +141,57 @@ type transaction struct {
 
 // Commit ends it.
 func (t transaction) Commit() error {
-	t.session.inTransaction = false
+	t.session.left()
 	return t.Tx.Commit()
 }
 
 // Rollback ends it.
 func (t transaction) Rollback() error {
-	t.session.inTransaction = false
+	t.session.left()
 	return t.Tx.Rollback()
 }
 
-// enter makes sure that a statement outside of transactions runs in the scope it asks for.
+// left notes that a transaction ends, and with it what was set in it.
+func (s *session) left() { s.inTransaction, s.now = false, s.outside }
+
+// enter makes sure that a statement runs with the settings it asks for. A transaction has its scope already.
 func (s *session) enter(ctx context.Context) error {
-	scope := scopeOf(ctx)
-	if s.inTransaction || scope == s.scope || scope == anyScope {
+	wanted := s.now
+	wanted.quicklyPlanned, _ = ctx.Value(quicklyPlannedKey{}).(bool)
+	if scope := scopeOf(ctx); !s.inTransaction {
+		if scope == anyScope {
+			return nil
+		}
+		wanted.scope = scope
+	}
+	set := "SET "
+	if s.inTransaction {
+		set = "SET LOCAL "
+	}
+	var changes []string
+	if wanted.scope != s.now.scope {
+		changes = append(changes, set+"crosswalk.seller_id = "+orDefault(wanted.scope != "", wanted.scope))
+	}
+	if wanted.quicklyPlanned != s.now.quicklyPlanned {
+		changes = append(changes, set+"join_collapse_limit = "+orDefault(wanted.quicklyPlanned, fewTables))
+	}
+	if len(changes) == 0 {
 		return nil
 	}
-	set := "RESET crosswalk.seller_id"
-	if scope != "" {
-		set = "SET crosswalk.seller_id = '" + scope + "'"
+	if _, err := s.connection.ExecContext(ctx, strings.Join(changes, "; "), nil); err != nil {
+		s.stale = true // it is not known what has been set
+		return fmt.Errorf("set up a session: %w", err)
 	}
-	if _, err := s.connection.ExecContext(ctx, set, nil); err != nil {
-		return fmt.Errorf("set scope: %w", err)
-	}
-	s.scope = scope
+	s.now = wanted
 	return nil
+}
+
+// orDefault writes the value of a setting, or what stands for that it has none of its own.
+func orDefault(own bool, value string) string {
+	if own {
+		return "'" + value + "'"
+	}
+	return "DEFAULT"
 }
 
 // ExecContext runs a statement.

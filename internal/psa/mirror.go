@@ -115,7 +115,7 @@ func (m *Mirror[T, R]) List(ctx context.Context, tx *postgres.Tx, seller postgre
 	if search != "" {
 		list = list.With("match", matchRank(search))
 		req.Where = grid.All(req.Where, grid.Matching(grid.Search{
-			List: m.table, Number: "record_id", Short: true, Text: search, Most: mostByNumber, Otherwise: grid.Contains("search", search),
+			List: m.table, Number: "record_id", Short: true, Text: search, Most: mostByNumber, Ranked: true, Otherwise: grid.Contains("search", search),
 		}))
 		req.Order = append([]grid.Order{{Column: "match"}}, req.Order...)
 	}
@@ -126,24 +126,22 @@ func (m *Mirror[T, R]) List(ctx context.Context, tx *postgres.Tx, seller postgre
 const mostByNumber = 10_000
 
 // matchRank sorts what a picker found by how well it fits what was typed. The search text is the name, a separator, and
-// the identifier, in lower case.
+// the identifier, in lower case; no text that is typed has the separator in it.
 func matchRank(search string) grid.Column {
-	const (
-		typed      = `lower(?::text COLLATE alphabetical) COLLATE "C"`
-		name       = "split_part(m.search_text, chr(31), 1)"
-		identifier = "split_part(m.search_text, chr(31), 2)"
-	)
+	const like = `m.search_text COLLATE "C" LIKE lower(?::text COLLATE alphabetical) COLLATE "C"`
+	const separator = "\x1f"
 	begins := grid.Prefix(search)
+	whole := strings.TrimSuffix(begins, "%")
 	return grid.Column{
 		SQL: `CASE
-			WHEN ` + identifier + ` = ` + typed + ` THEN 0
-			WHEN ` + name + ` = ` + typed + ` THEN 1
-			WHEN ` + identifier + ` LIKE ` + typed + ` THEN 2
-			WHEN ` + name + ` LIKE ` + typed + ` THEN 3
-			WHEN ` + name + ` LIKE ` + typed + ` THEN 4
+			WHEN ` + like + ` THEN 0
+			WHEN ` + like + ` THEN 1
+			WHEN ` + like + ` THEN 2
+			WHEN ` + like + ` THEN 3
+			WHEN ` + like + ` THEN 4
 			ELSE 5
 		END`,
-		Args: []any{search, search, begins, begins, "% " + begins},
+		Args: []any{"%" + separator + whole, whole + separator + "%", "%" + separator + begins, begins, "% " + begins},
 		Type: grid.Integer,
 	}
 }

@@ -125,6 +125,12 @@ func Likely(c Condition) Condition {
 	return conditionFunc(func(s *statement) string { return "CASE WHEN " + s.nest(c) + " THEN true ELSE false END" })
 }
 
+// Skewed holds where c does. It is for a column with values of which some are common and others rare, so that the list is
+// not read the same way for all of them.
+func Skewed(c Condition) Condition {
+	return conditionFunc(func(s *statement) string { return s.nest(c) })
+}
+
 // Holds holds where the column, a Boolean, is true. The database sees what the column is made of.
 func Holds(column string) Condition {
 	return conditionFunc(func(s *statement) string { return "(" + s.use(column) + ")" })
@@ -189,11 +195,3 @@ func Pattern(text string) string { return "%" + escape(text) + "%" }
 
 // Prefix returns the LIKE pattern for texts that start with text, in which % and _ mean themselves.
 func Prefix(text string) string { return escape(text) + "%" }
-
-// AnyElement holds where an element of an array column is text or starts with prefix.
-func AnyElement(column, text, prefix string) Condition {
-	return conditionFunc(func(s *statement) string {
-		return "EXISTS (SELECT FROM unnest(" + s.use(column) + ") AS element WHERE element = " + s.arg(text) +
-			" OR starts_with(element, " + s.arg(prefix) + "))"
-	})
-}

@@ -216,7 +216,7 @@ func (f *fetch[T]) rows() error {
 	return nil
 }
 
-// read reads the page out of the window, or out of everything if that is 0.
+// read reads the page out of the window.
 func (f *fetch[T]) read(window int) ([]T, error) {
 	page := f.req.Page
 	s := f.grid.statement()
@@ -235,23 +235,25 @@ func (f *fetch[T]) read(window int) ([]T, error) {
 	if f.req.Total && f.req.KnownTotal != "" {
 		selected = append(selected, "("+strings.Replace(f.req.KnownTotal, "$1", s.arg(f.seller)+"::bigint", 1)+`) AS "_total"`)
 	}
+	ctx := f.ctx
+	if page.offset == 0 && f.isSteady(window) {
+		ctx = postgres.Reuse(ctx)
+	}
+	// The size is part of the text, so that the statement is planned for it when it is prepared.
 	var where string
-	if window > 0 {
-		where = f.look(s, keys, window)
+	limit := strconv.Itoa(page.size + 1)
+	if f.grid.Windowed {
+		ctx = postgres.QuicklyPlanned(ctx)
+		f.choose(s, window)
+		where = s.where(f.seller)
 	} else {
 		rest := s.readFirst(f.seller, f.req.Where)
 		where = s.where(f.seller, s.build(rest), s.beyond(f.after, keys, false), s.beyond(f.before, keys, true))
+		if page.offset > 0 {
+			limit += " OFFSET " + s.arg(page.offset)
+		}
 	}
-	// The size is part of the text, so that the statement is planned for it when it is prepared.
-	query := "SELECT " + strings.Join(selected, ", ") + "\n" + s.from() + "\n" + where + "\n" +
-		s.orderBy(keys, page.backward) + "\nLIMIT " + strconv.Itoa(page.size+1)
-	if page.offset > 0 {
-		query += " OFFSET " + s.arg(page.offset)
-	}
-	ctx := f.ctx
-	if page.offset == 0 && isSteady(f.req.Where) {
-		ctx = postgres.Reuse(ctx)
-	}
+	query := "SELECT " + strings.Join(selected, ", ") + "\n" + s.from() + "\n" + where + "\n" + s.orderBy(keys, page.backward) + "\nLIMIT " + limit
 	return selectRows[T](ctx, f.tx, min(page.size+1, 64), query, s.args...)
 }
 

@@ -26,6 +26,8 @@ type Search struct {
 	Text string
 	// Most is how many matches are taken by their numbers.
 	Most int
+	// Ranked lists have to look at every match to know which come first, so that those taken by their numbers are always read first.
+	Ranked bool
 	// Otherwise is the condition where more rows match, or the text is too short for the index.
 	Otherwise Condition
 }
@@ -74,7 +76,7 @@ func (f *search) prepare(ctx context.Context, tx *postgres.Tx) error {
 		if numbers != nil {
 			conditions[i] = each.among(numbers)
 		}
-		dense = dense || numbers == nil || len(numbers) > Dense
+		dense = dense || numbers == nil || len(numbers) > Dense && !each.Ranked
 	}
 	f.found, f.few = Any(conditions...), !dense
 	if dense {

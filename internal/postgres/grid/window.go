@@ -2,33 +2,43 @@ package grid
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
-// A condition about something that is worked out of several tables has no index, and the database cannot know how many
-// rows it holds for. Working it out for all rows of a long list takes seconds, and to fill a page it is enough
-// to work it out for the rows that come first. So the page is looked for in a window: the first rows, in the list's
-// order, of those that the other conditions hold for. A window that does not fill the page is followed by a larger
-// one, and that by all rows. Where nothing has to be worked out to choose the rows, the window is the page.
+// A long list shows what is worked out of many tables. A page of it is read in two steps within one statement: its rows are
+// chosen first, with no more joins than choosing takes, and what is shown of them is joined to them alone.
+//
+// A condition about something that is worked out has no index, and the database cannot know how many rows it holds for.
+// Working it out for all rows of a long list takes seconds, and to fill a page it is enough to work it out for the rows
+// that come first. So the page is chosen in a window: the first rows, in the list's order, of those that the other
+// conditions hold for. A window that does not fill the page is followed by a larger one, and that by all rows.
 
-// windows returns the sizes of the windows to look in; 0 stands for all rows.
+// everything is the window of all rows.
+const everything = 0
+
+// windows returns the sizes of the windows to look in.
 func (f *fetch[T]) windows() []int {
-	everything := []int{0}
 	if !f.grid.Windowed || f.req.Page.offset > 0 {
-		return everything
+		return []int{everything}
 	}
 	probe := f.grid.statement()
 	probe.keys(f.req.Order)
-	_, worked := f.conjuncts()
-	switch {
-	case len(probe.joins) > 0:
-		return everything
-	case len(worked) == 0:
-		// Every row is joined with others that are there, so that the first rows are the page.
-		return []int{f.req.Page.size + 1}
+	if _, worked := f.conjuncts(); len(probe.joins) > 0 || len(worked) == 0 {
+		return []int{everything}
 	}
 	first := max(200, 10*f.req.Page.size)
-	return []int{first, 20 * first, 0}
+	return []int{first, 20 * first, everything}
+}
+
+// isSteady reports whether the window is best read the same way whatever values the conditions compare with. What is worked
+// out is worked out for each row of a window that is not everything.
+func (f *fetch[T]) isSteady(window int) bool {
+	if window == everything {
+		return isSteady(f.req.Where)
+	}
+	stored, _ := f.conjuncts()
+	return isSteady(All(stored...))
 }
 
 // conjuncts takes the request's condition apart: into what is stored with the rows, and what is worked out of joins.
@@ -66,20 +76,32 @@ func (g *Grid) alias() string {
 	return table[len(table)-1]
 }
 
-// look makes the statement read a window instead of the grid's table, and returns the condition that is left.
-func (f *fetch[T]) look(s *statement, keys []key, window int) string {
-	stored, worked := f.conjuncts()
-	var inside []string
-	for _, c := range stored {
-		inside = append(inside, s.build(c))
+// choose makes the statement read the rows of the page, out of a window, instead of the grid's table.
+func (f *fetch[T]) choose(s *statement, window int) {
+	shown := s.joins
+	s.joins = make(map[string]bool)
+	keys := s.keys(f.req.Order)
+	order := s.orderBy(keys, f.req.Page.backward)
+	beyond := []string{s.beyond(f.after, keys, false), s.beyond(f.before, keys, true)}
+	size := strconv.Itoa(f.req.Page.size + 1)
+	if f.req.Page.offset > 0 {
+		size += " OFFSET " + s.arg(f.req.Page.offset)
 	}
-	inside = append(inside, s.beyond(f.after, keys, false), s.beyond(f.before, keys, true))
+	if stored, worked := f.conjuncts(); window == everything {
+		f.take(s, append(stored, worked...), beyond, order, size)
+	} else {
+		f.take(s, stored, beyond, order, strconv.Itoa(window))
+		f.take(s, worked, nil, order, size)
+	}
+	s.joins = shown
+}
+
+// take makes the first rows, in an order, that conditions hold for all that the statement reads from now on.
+func (f *fetch[T]) take(s *statement, conditions []Condition, more []string, order, limit string) {
+	for _, c := range conditions {
+		more = append(more, s.build(c))
+	}
+	where := s.where(f.seller, more...)
 	alias := s.grid.alias()
-	s.source = fmt.Sprintf("(\nSELECT %s.*\nFROM %s\n%s\n%s\nLIMIT %s\n) %s", alias, s.grid.From, s.where(f.seller, inside...),
-		s.orderBy(keys, f.req.Page.backward), s.arg(window), alias)
-	var outside []string
-	for _, c := range worked {
-		outside = append(outside, s.build(c))
-	}
-	return s.where(f.seller, outside...)
+	s.source = fmt.Sprintf("(\nSELECT %s.*\n%s\n%s\n%s\nLIMIT %s\n) %s", alias, s.from(), where, order, limit, alias)
 }
