@@ -185,7 +185,7 @@ func OfStatus(statuses []string) grid.Condition {
 	case rule.Excluded:
 		return grid.All(excluded, grid.Any(inState("OPEN"), inState("FAILED")))
 	case rule.Failed:
-		return grid.All(inState("FAILED"), grid.Not(excluded))
+		return grid.All(inState("FAILED"), grid.Usual(grid.Not(excluded)))
 	}
 	return inState(statuses[0])
 }

@@ -25,23 +25,31 @@ func withKnownTotal(req grid.Request, kind Kind) grid.Request {
 	return req
 }
 
-// mostMapped is how many matching PSA records a list is searched by. More are found by going through all of them.
-const mostMapped = 20_000
-
 // named finds rows of a list whose own texts match.
 func named(list, text string) grid.Search {
 	return grid.Search{List: list, Number: "id", Text: text, Most: grid.Dense, Otherwise: grid.Contains("search", text)}
 }
 
-// mappedTo finds rows whose PSA record matches text in the column searched of a mirror.
-func mappedTo(list, number, column, table, searched string, seller postgres.SellerID, text string) grid.Search {
+// mirrorSearch is how a list is searched by the PSA records that its rows are mapped to.
+type mirrorSearch struct {
+	// list is what the database's function matches calls the records, table and text are where they are mirrored.
+	list, table, text string
+	// number is the list's column with a row's record, and numberSQL what that is in SQL.
+	number, numberSQL string
+}
+
+// mostMapped is how many matching PSA records a list is searched by. If more match, a page is filled soon.
+const mostMapped = 5_000
+
+// matching finds rows whose PSA record matches text.
+func (m mirrorSearch) matching(seller postgres.SellerID, text string) grid.Search {
 	return grid.Search{
-		List: list, Number: number, Short: true, Text: text, Most: mostMapped,
-		Otherwise: grid.Expression(nil, column+` IN (
+		List: m.list, Number: m.number, Short: true, Text: text, Most: mostMapped, Common: grid.Contains("psa_search", text),
+		Otherwise: grid.Expression(nil, m.numberSQL+` IN (
 			SELECT m.record_id
-			FROM `+table+` m
+			FROM `+m.table+` m
 			WHERE m.seller_id = ?
-				AND m.`+searched+` LIKE lower(?::text COLLATE alphabetical) COLLATE "C")`,
+				AND m.`+m.text+` LIKE lower(?::text COLLATE alphabetical) COLLATE "C")`,
 			seller, grid.Pattern(text)),
 	}
 }

@@ -57,6 +57,7 @@ var offers = &grid.Grid{
 		"mapped_at":      {SQL: "f.mapped_at", Type: grid.Instant, Nullable: true},
 		"mapped_by":      {SQL: "f.mapped_by", Nullable: true},
 		"search":         {SQL: "f.search_text", Folded: true},
+		"psa_search":     {SQL: "p.identifier_search", Joins: []string{"product"}, Folded: true},
 	},
 }
 
@@ -65,10 +66,14 @@ func Offers(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID, req 
 	return grid.Fetch[Offer](ctx, tx, offers, seller, withKnownTotal(req, KindOffer))
 }
 
+var productSearch = mirrorSearch{
+	list: "psa_product_identifier", table: "psa_product", text: "identifier_search", number: "psa_product_id", numberSQL: "f.psa_product_id",
+}
+
 // SearchOffers holds for offers with text in name, offer ID, external ID or PSA product identifier.
 func SearchOffers(seller postgres.SellerID, text string) grid.Condition {
 	return grid.Matching(
 		named("offer", text),
-		mappedTo("psa_product_identifier", "psa_product_id", "f.psa_product_id", "psa_product", "identifier_search", seller, text),
+		productSearch.matching(seller, text),
 	)
 }

@@ -64,6 +64,7 @@ var organizations = &grid.Grid{
 		"mapped_at":          {SQL: "o.mapped_at", Type: grid.Instant, Nullable: true},
 		"mapped_by":          {SQL: "o.mapped_by", Nullable: true},
 		"search":             {SQL: "o.search_text", Folded: true},
+		"psa_search":         {SQL: "c.search_text", Joins: company, Folded: true},
 	},
 }
 
@@ -72,10 +73,12 @@ func Organizations(ctx context.Context, tx *postgres.Tx, seller postgres.SellerI
 	return grid.Fetch[Organization](ctx, tx, organizations, seller, withKnownTotal(req, KindOrganization))
 }
 
+var companySearch = mirrorSearch{list: "psa_company", table: "psa_company", text: "search_text", number: "psa_company_id", numberSQL: "o.psa_company_id"}
+
 // SearchOrganizations holds for organizations with text in name, reference number, PSA name or PSA identifier.
 func SearchOrganizations(seller postgres.SellerID, text string) grid.Condition {
 	return grid.Matching(
 		named("organization", text),
-		mappedTo("psa_company", "psa_company_id", "o.psa_company_id", "psa_company", "search_text", seller, text),
+		companySearch.matching(seller, text),
 	)
 }

@@ -122,26 +122,14 @@ func (m *Mirror[T, R]) List(ctx context.Context, tx *postgres.Tx, seller postgre
 	return grid.Fetch[R](ctx, tx, list, seller, req)
 }
 
-// mostByNumber is how many matches of a search are taken by their numbers. All of them have to be ranked.
+// mostByNumber is how many matches of a search are taken by their numbers, beyond the first page. All of them have to be ranked.
 const mostByNumber = 10_000
 
-// matchRank sorts what a picker found by how well it fits what was typed. The search text is the name, a separator, and
-// the identifier, in lower case; no text that is typed has the separator in it.
+// matchRank sorts what a picker found by how well it fits what was typed.
 func matchRank(search string) grid.Column {
-	const like = `m.search_text COLLATE "C" LIKE lower(?::text COLLATE alphabetical) COLLATE "C"`
-	const separator = "\x1f"
-	begins := grid.Prefix(search)
-	whole := strings.TrimSuffix(begins, "%")
 	return grid.Column{
-		SQL: `CASE
-			WHEN ` + like + ` THEN 0
-			WHEN ` + like + ` THEN 1
-			WHEN ` + like + ` THEN 2
-			WHEN ` + like + ` THEN 3
-			WHEN ` + like + ` THEN 4
-			ELSE 5
-		END`,
-		Args: []any{"%" + separator + whole, whole + separator + "%", "%" + separator + begins, begins, "% " + begins},
+		SQL:  `match_rank(m.search_text, lower(?::text COLLATE alphabetical) COLLATE "C")`,
+		Args: []any{grid.Escape(search)},
 		Type: grid.Integer,
 	}
 }

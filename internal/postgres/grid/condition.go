@@ -97,6 +97,8 @@ func isSteady(c Condition) bool {
 		return true
 	case comparison:
 		return of.operator == Equal
+	case *search:
+		return of.few // and read first
 	case combination:
 		return of.operator == " AND " && !slices.ContainsFunc(of.conditions, func(part Condition) bool { return !isSteady(part) })
 	}
@@ -130,6 +132,11 @@ func Likely(c Condition) Condition {
 func Skewed(c Condition) Condition {
 	return conditionFunc(func(s *statement) string { return s.nest(c) })
 }
+
+// Usual holds where c does, which is nearly everywhere, so that no window is needed to find rows where it does.
+func Usual(c Condition) Condition { return usual{c} }
+
+type usual struct{ Condition }
 
 // Holds holds where the column, a Boolean, is true. The database sees what the column is made of.
 func Holds(column string) Condition {
@@ -178,7 +185,8 @@ func folded(placeholder string) string {
 
 var escaper = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
 
-func escape(text string) string { return escaper.Replace(text) }
+// Escape returns text as part of a LIKE pattern, in which % and _ mean themselves.
+func Escape(text string) string { return escaper.Replace(text) }
 
 // Expression is a predicate in SQL for what columns cannot say. The text is constant and has a ? for each
 // argument; joins are named as in Column.
@@ -191,7 +199,7 @@ func Expression(joins []string, sql string, args ...any) Condition {
 }
 
 // Pattern returns the LIKE pattern for texts that contain text, in which % and _ mean themselves.
-func Pattern(text string) string { return "%" + escape(text) + "%" }
+func Pattern(text string) string { return "%" + Escape(text) + "%" }
 
 // Prefix returns the LIKE pattern for texts that start with text, in which % and _ mean themselves.
-func Prefix(text string) string { return escape(text) + "%" }
+func Prefix(text string) string { return Escape(text) + "%" }

@@ -37,8 +37,7 @@ type Request struct {
 // A list that is read in windows may still read more than one of them, each by itself a page. The total of a whole list
 // is known, and comes with its rows.
 func (r Request) IsOneStatement() bool {
-	first := !r.Page.backward && r.Page.after == "" && r.Page.before == "" && r.Page.offset == 0
-	return r.Page.size > 0 && (!r.Total || r.Where == nil) && len(searches(r.Where)) == 0 && len(r.Facets) == 0 && r.SumBy == nil && (first || !r.Sides && !r.Position)
+	return r.Page.size > 0 && (!r.Total || r.Where == nil) && len(searches(r.Where)) == 0 && len(r.Facets) == 0 && r.SumBy == nil && (r.Page.isFirst() || !r.Sides && !r.Position)
 }
 
 // ByNumber is the request for the rows with the numbers given, at most MaxSize, of a list whose number is the
@@ -179,11 +178,15 @@ func (f *fetch[T]) run() error {
 
 // prepare has everything ready that conditions need to know.
 func (f *fetch[T]) prepare() error {
-	if err := prepare(f.ctx, f.tx, f.req.Where); err != nil {
+	best := 0
+	if page := f.req.Page; page.isFirst() && page.size > 0 {
+		best = 2 * (page.size + 1) // other conditions may hold for some of them only
+	}
+	if err := prepare(f.ctx, f.tx, f.req.Where, best); err != nil {
 		return err
 	}
 	for _, facet := range f.req.Facets {
-		if err := prepare(f.ctx, f.tx, facet.Where); err != nil {
+		if err := prepare(f.ctx, f.tx, facet.Where, 0); err != nil {
 			return err
 		}
 	}
@@ -247,7 +250,7 @@ func (f *fetch[T]) read(window int) ([]T, error) {
 		f.choose(s, window)
 		where = s.where(f.seller)
 	} else {
-		rest := s.readFirst(f.seller, f.req.Where)
+		rest := s.readFirst(f.seller, f.req.Where, window)
 		where = s.where(f.seller, s.build(rest), s.beyond(f.after, keys, false), s.beyond(f.before, keys, true))
 		if page.offset > 0 {
 			limit += " OFFSET " + s.arg(page.offset)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/lib/pq"
@@ -26,10 +27,11 @@ type Search struct {
 	Text string
 	// Most is how many matches are taken by their numbers.
 	Most int
-	// Ranked lists have to look at every match to know which come first, so that those taken by their numbers are always read first.
+	// Ranked is true for a list that shows the best match first, as the function best_matches of the database sorts.
 	Ranked bool
-	// Otherwise is the condition where more rows match, or the text is too short for the index.
-	Otherwise Condition
+	// Otherwise is the condition where more rows match, or the text is too short for the index. Common, if not nil, is a better one
+	// where it is known that many rows match: it takes longer for each row, and nothing before the first.
+	Otherwise, Common Condition
 }
 
 // shortest is the length, in characters, of a text that the index knows the parts of.
@@ -47,51 +49,85 @@ type search struct {
 	found    Condition
 	// few is true where so few rows match that they are best read first, and put in order then.
 	few bool
+	// best holds for the first of many matches in a ranked list.
+	best Condition
 }
 
 func (f *search) build(s *statement) string {
 	if f.found != nil {
 		return s.nest(f.found)
 	}
-	otherwise := make([]Condition, len(f.searches))
-	for i, each := range f.searches {
-		otherwise[i] = each.Otherwise
-	}
-	return s.nest(Any(otherwise...))
+	return s.nest(f.otherwise())
 }
 
-// prepare asks the database.
-func (f *search) prepare(ctx context.Context, tx *postgres.Tx) error {
-	if f.found != nil {
+func (f *search) otherwise() Condition {
+	conditions := make([]Condition, len(f.searches))
+	for i, each := range f.searches {
+		conditions[i] = each.Otherwise
+	}
+	return Any(conditions...)
+}
+
+// prepare asks the database. If best is not 0, a ranked list is read from its beginning, for which the database is asked for so many
+// of the best matches.
+func (f *search) prepare(ctx context.Context, tx *postgres.Tx, best int) error {
+	switch {
+	case f.found != nil:
 		return nil
+	case utf8.RuneCountInString(f.searches[0].Text) < shortest:
+		f.found = Likely(f.otherwise())
+		return nil
+	}
+	numbers, err := f.numbers(ctx, tx, best)
+	if err != nil {
+		return err
 	}
 	dense := false
 	conditions := make([]Condition, len(f.searches))
 	for i, each := range f.searches {
-		numbers, err := each.numbers(ctx, tx)
-		if err != nil {
-			return err
-		}
 		conditions[i] = each.Otherwise
-		if numbers != nil {
-			conditions[i] = each.among(numbers)
+		switch {
+		case numbers[i] == nil:
+			dense = true
+			if each.Common != nil {
+				conditions[i] = each.Common
+			}
+		case each.Ranked && len(numbers[i]) == best:
+			f.best = each.among(numbers[i])
+		default:
+			conditions[i] = each.among(numbers[i])
+			dense = dense || len(numbers[i]) > Dense && !each.Ranked
 		}
-		dense = dense || numbers == nil || len(numbers) > Dense && !each.Ranked
 	}
-	f.found, f.few = Any(conditions...), !dense
+	f.found, f.few = Any(conditions...), !dense && f.best == nil
 	if dense {
 		f.found = Likely(f.found)
 	}
 	return nil
 }
 
-// numbers returns the numbers of what matches; nil if more than Most do, or the text is too short for the index.
-func (s Search) numbers(ctx context.Context, tx *postgres.Tx) (numbers pq.Int64Array, err error) {
-	if utf8.RuneCountInString(s.Text) < shortest {
-		return nil, nil
+// numbers returns the numbers of what matches each search, nil for one that too much matches; of the best, if best is not 0, for
+// a ranked one.
+func (f *search) numbers(ctx context.Context, tx *postgres.Tx, best int) ([]pq.Int64Array, error) {
+	calls := make([]string, len(f.searches))
+	var args []any
+	for i, each := range f.searches {
+		call := []any{each.List, Pattern(each.Text), each.Most}
+		function := "matches"
+		if each.Ranked && best > 0 {
+			function, call = "best_matches", []any{each.List, Escape(each.Text), best}
+		}
+		calls[i] = fmt.Sprintf("%s($%d, $%d, $%d)", function, len(args)+1, len(args)+2, len(args)+3)
+		args = append(args, call...)
 	}
-	if err := tx.GetContext(ctx, &numbers, `SELECT matches($1, $2, $3)`, s.List, Pattern(s.Text), s.Most); err != nil {
-		return nil, fmt.Errorf("search %s: %w", s.List, err)
+	numbers := make([]pq.Int64Array, len(calls))
+	found := make([]any, len(calls))
+	for i := range numbers {
+		found[i] = &numbers[i]
+	}
+	row := tx.QueryRowxContext(postgres.Reuse(ctx), "SELECT "+strings.Join(calls, ", "), args...)
+	if err := row.Scan(found...); err != nil {
+		return nil, fmt.Errorf("search %s: %w", f.searches[0].List, err)
 	}
 	return numbers, nil
 }
@@ -106,9 +142,9 @@ func (s Search) among(numbers pq.Int64Array) Condition {
 }
 
 // prepare asks the database for what a condition needs to know before it is part of a statement.
-func prepare(ctx context.Context, tx *postgres.Tx, c Condition) error {
+func prepare(ctx context.Context, tx *postgres.Tx, c Condition, best int) error {
 	for _, s := range searches(c) {
-		if err := s.prepare(ctx, tx); err != nil {
+		if err := s.prepare(ctx, tx, best); err != nil {
 			return err
 		}
 	}
@@ -131,17 +167,29 @@ func searches(c Condition) []*search {
 }
 
 // readFirst makes the statement read the rows that a search found before everything else, if there is a search that found
-// few, and returns what is left of the condition. The database would rather go through the list in its order, because it takes
-// matches for evenly spread.
-func (s *statement) readFirst(seller any, where Condition) (rest Condition) {
+// few or the window is that of the best, and returns what is left of the condition. The database would rather go through the
+// list in its order, because it takes matches for evenly spread.
+func (s *statement) readFirst(seller any, where Condition, window int) (rest Condition) {
 	conjuncts := flat(where)
-	at := slices.IndexFunc(conjuncts, func(c Condition) bool {
-		of, ok := c.(*search)
-		return ok && of.few
-	})
-	if at < 0 {
-		return where
+	for at, c := range conjuncts {
+		found, ok := c.(*search)
+		if !ok || !found.few && window != bestMatches {
+			continue
+		}
+		first := found.found
+		if window == bestMatches {
+			first = found.best
+		}
+		s.source = fmt.Sprintf("(\nSELECT %[1]s.*\nFROM %[2]s\n%[3]s\nOFFSET 0\n) %[1]s", s.grid.alias(), s.grid.From, s.where(seller, s.build(first)))
+		return All(slices.Delete(conjuncts, at, at+1)...)
 	}
-	s.source = fmt.Sprintf("(\nSELECT %[1]s.*\nFROM %[2]s\n%[3]s\nOFFSET 0\n) %[1]s", s.grid.alias(), s.grid.From, s.where(seller, s.build(conjuncts[at])))
-	return All(slices.Delete(conjuncts, at, at+1)...)
+	return where
+}
+
+// hasBest reports whether the request is for the beginning of a ranked list that very much matches.
+func (r Request) hasBest() bool {
+	return r.Page.isFirst() && slices.ContainsFunc(flat(r.Where), func(c Condition) bool {
+		found, ok := c.(*search)
+		return ok && found.best != nil
+	})
 }

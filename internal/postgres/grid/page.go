@@ -88,3 +88,6 @@ func (p Page) WithoutRows() Page {
 
 // IsBackward reports whether the page is read towards the start of the list.
 func (p Page) IsBackward() bool { return p.backward }
+
+// isFirst reports whether the page begins where the list does.
+func (p Page) isFirst() bool { return !p.backward && p.after == "" && p.before == "" && p.offset == 0 }

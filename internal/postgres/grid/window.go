@@ -2,6 +2,7 @@ package grid
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -14,11 +15,18 @@ import (
 // that come first. So the page is chosen in a window: the first rows, in the list's order, of those that the other
 // conditions hold for. A window that does not fill the page is followed by a larger one, and that by all rows.
 
-// everything is the window of all rows.
-const everything = 0
+// Windows that are not sizes.
+const (
+	everything = 0
+	// bestMatches are the first of what a search found, in a list that shows the best match first.
+	bestMatches = -1
+)
 
 // windows returns the sizes of the windows to look in.
 func (f *fetch[T]) windows() []int {
+	if f.req.hasBest() {
+		return []int{bestMatches, everything}
+	}
 	if !f.grid.Windowed || f.req.Page.offset > 0 {
 		return []int{everything}
 	}
@@ -34,18 +42,23 @@ func (f *fetch[T]) windows() []int {
 // isSteady reports whether the window is best read the same way whatever values the conditions compare with. What is worked
 // out is worked out for each row of a window that is not everything.
 func (f *fetch[T]) isSteady(window int) bool {
-	if window == everything {
+	switch window {
+	case everything:
 		return isSteady(f.req.Where)
+	case bestMatches:
+		return isSteady(All(slices.DeleteFunc(flat(f.req.Where), func(c Condition) bool { return len(searches(c)) > 0 })...))
 	}
 	stored, _ := f.conjuncts()
 	return isSteady(All(stored...))
 }
 
-// conjuncts takes the request's condition apart: into what is stored with the rows, and what is worked out of joins.
+// conjuncts takes the request's condition apart: into what is stored with the rows or holds for nearly all of them, and what
+// is worked out of joins.
 func (f *fetch[T]) conjuncts() (stored, worked []Condition) {
 	for _, c := range flat(f.req.Where) {
 		probe := f.grid.statement()
-		if c.build(probe); len(probe.joins) == 0 {
+		_, isUsual := c.(usual)
+		if c.build(probe); len(probe.joins) == 0 || isUsual {
 			stored = append(stored, c)
 		} else {
 			worked = append(worked, c)
