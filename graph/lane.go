@@ -65,7 +65,7 @@ func (l FastLane) InterceptRootField(ctx context.Context, next graphql.RootResol
 	}
 	page := &writtenPage{lane: l, field: field}
 	ordinary := next(context.WithValue(ctx, pageKey{}, page))
-	if page.json != nil {
+	if page.written != nil {
 		return page
 	}
 	return ordinary
@@ -75,13 +75,18 @@ func (l FastLane) InterceptRootField(ctx context.Context, next graphql.RootResol
 type writtenPage struct {
 	lane  FastLane
 	field graphql.CollectedField
-	json  []byte
+	// written is the page, nil as long as there is none.
+	written *wire.Buffer
 }
 
 type pageKey struct{}
 
-// MarshalGQL writes the page.
-func (p *writtenPage) MarshalGQL(w io.Writer) { _, _ = w.Write(p.json) }
+// MarshalGQL writes the page, once.
+func (p *writtenPage) MarshalGQL(w io.Writer) {
+	_, _ = w.Write(p.written.Bytes())
+	p.written.Release()
+	p.written = nil
+}
 
 // pageToWrite returns the place for the page of the field being resolved; nil where it is not one of the root.
 func pageToWrite(ctx context.Context) *writtenPage {
@@ -142,9 +147,8 @@ func (l lane[R, P]) write(ctx context.Context, result *grid.Result[R], facets an
 	if selectionOf(ctx).nodes().has(l.target, "mappingStatus", "mappingStatusMessage") && !l.verify(ctx, shown) {
 		return false
 	}
-	to := wire.NewBuffer(256 + 512*len(result.Rows))
-	compiled(to, shown)
-	place.json = to.Bytes()
+	place.written = wire.NewBuffer()
+	compiled(place.written, shown)
 	return true
 }
 

@@ -10,9 +10,12 @@ import (
 	"crosswalk/internal/psa"
 )
 
-// Loader looks up the things of one kind, V by K, for one operation.
+// Loader looks up the things of one kind, V by K, for one operation. Most operations need few of the kinds there are, so that
+// a loader costs next to nothing until it is asked.
 type Loader[K comparable, V any] struct {
-	*dataloader.Loader[K, V]
+	// batched collects the asks of a moment, once somebody asks.
+	batched *dataloader.Loader[K, V]
+	begin   sync.Once
 	// ctx is the operation's, rather than that of the row that happens to ask first.
 	ctx    context.Context
 	lookUp func(context.Context, []K) (map[K]V, error)
@@ -36,9 +39,15 @@ type lookedUp[K comparable, V any] struct {
 }
 
 func newLoader[K comparable, V any](ctx context.Context, lookUp func(context.Context, []K) (map[K]V, error)) *Loader[K, V] {
-	l := &Loader[K, V]{ctx: ctx, lookUp: lookUp, lookUps: make(map[K]*lookedUp[K, V])}
-	l.Loader = dataloader.NewBatchedLoader(l.batch, dataloader.WithWait[K, V](window), dataloader.WithBatchCapacity[K, V](capacity))
-	return l
+	return &Loader[K, V]{ctx: ctx, lookUp: lookUp}
+}
+
+// Load asks for one thing, and returns what waits for it. Asks of the same moment are one look-up.
+func (l *Loader[K, V]) Load(ctx context.Context, id K) func() (V, error) {
+	l.begin.Do(func() {
+		l.batched = dataloader.NewBatchedLoader(l.batch, dataloader.WithWait[K, V](window), dataloader.WithBatchCapacity[K, V](capacity))
+	})
+	return l.batched.Load(ctx, id)
 }
 
 // Announce names what the rows of a page may ask for. The first row to ask has all of it looked up, so that a
@@ -91,6 +100,9 @@ func (l *Loader[K, V]) ask(ctx context.Context, ids []K) []*lookedUp[K, V] {
 func (l *Loader[K, V]) claim(ids []K, mine *lookedUp[K, V]) (asked []*lookedUp[K, V], missing []K) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.lookUps == nil {
+		l.lookUps = make(map[K]*lookedUp[K, V], max(len(l.announced), len(ids)))
+	}
 	for _, id := range append(l.announced, ids...) {
 		if l.lookUps[id] == nil {
 			l.lookUps[id] = mine

@@ -3,6 +3,7 @@ package wire
 import (
 	"encoding/base64"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -11,8 +12,22 @@ import (
 // Buffer collects JSON.
 type Buffer struct{ data []byte }
 
-// NewBuffer returns a buffer with room for so many bytes.
-func NewBuffer(size int) *Buffer { return &Buffer{make([]byte, 0, size)} }
+// buffers are those that were released.
+var buffers = sync.Pool{New: func() any { return new(Buffer) }}
+
+// NewBuffer returns an empty buffer, which may have been another one's.
+func NewBuffer() *Buffer { return buffers.Get().(*Buffer) }
+
+// maxReleased is the room, in bytes, up to which a buffer is kept for others.
+const maxReleased = 1 << 20
+
+// Release lets others have the buffer. Nothing of it may be used any more.
+func (b *Buffer) Release() {
+	if cap(b.data) <= maxReleased {
+		b.data = b.data[:0]
+		buffers.Put(b)
+	}
+}
 
 // Bytes returns what was written.
 func (b *Buffer) Bytes() []byte { return b.data }

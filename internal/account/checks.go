@@ -111,9 +111,12 @@ func (c *check) run(db *postgres.DB) {
 	ctx, cancel := context.WithTimeout(context.Background(), checkTime)
 	defer cancel()
 	c.found = make(map[string]checkedToken, len(c.hashes))
-	err := db.Call(ctx, `
-		SELECT hash, seller_id, id, subject, role, expires_at, revoked_at, set_up
-		FROM identify($1)`,
+	err := db.LookUp(ctx, `
+		SELECT t.hash, t.seller_id, t.id, t.subject, t.role, t.expires_at, t.revoked_at,
+			EXISTS (SELECT FROM psa_connection c WHERE c.seller_id = t.seller_id)
+				AND EXISTS (SELECT FROM seller_settings s WHERE s.seller_id = t.seller_id AND s.agreement_type_id IS NOT NULL) AS set_up
+		FROM api_token t
+		WHERE t.hash = ANY($1)`,
 		func(row *sql.Rows) error {
 			var hash []byte
 			var t checkedToken

@@ -3,7 +3,6 @@ package bench
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,59 +10,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
 	"crosswalk/internal/postgres/server"
 )
-
-// measureReplicas has replicas in processes of their own serve one page from one database.
-func measureReplicas(ctx context.Context, b *bench) error {
-	query := "{ " + organizations("first: 20", "", columns) + " }"
-	b.table("replicas", "pages a second", "of one replica's", fmt.Sprintf("database, of %d processors", runtime.NumCPU()))
-	var alone float64
-	for _, count := range []int{1, 2, 4} {
-		throughput, database, err := b.driveReplicas(ctx, count, query)
-		if err != nil {
-			return err
-		}
-		if alone == 0 {
-			alone = throughput
-		}
-		b.row(fmt.Sprint(count), fmt.Sprintf("%.0f", throughput), ratio(throughput/alone), fmt.Sprintf("%.1f", database))
-	}
-	return nil
-}
-
-// driveReplicas returns how many pages replicas serve a second, and how many processors the database is busy with meanwhile.
-func (b *bench) driveReplicas(ctx context.Context, count int, query string) (throughput, database float64, err error) {
-	addresses := make([]string, count)
-	for i := range addresses {
-		p, err := b.start(ctx, []string{"CROSSWALK_ENCRYPTION_KEY=" + b.key, "DATABASE_URL=" + b.DSN}, "serve", "--listen", "127.0.0.1:0", "--allow-insecure-upstreams")
-		if err != nil {
-			return 0, 0, err
-		}
-		defer p.stop()
-		addresses[i] = p.address
-	}
-	_, before := cpuOf(b.server)
-	var wait sync.WaitGroup
-	results, problems := make([]result, count), make([]error, count)
-	for i, address := range addresses {
-		wait.Go(func() {
-			results[i], problems[i] = drive(ctx, graphQL(address, b.token, query), max(b.Clients/count, 1), b.Turn*time.Duration(b.Turns))
-		})
-	}
-	wait.Wait()
-	_, after := cpuOf(b.server)
-	for _, r := range results {
-		throughput += r.perSecond()
-	}
-	return throughput, float64(after-before) / float64(b.Turn*time.Duration(b.Turns)), errors.Join(problems...)
-}
 
 // measureStarts times how long a program takes from its start to the first answered query.
 func measureStarts(ctx context.Context, b *bench) error {

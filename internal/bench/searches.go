@@ -13,8 +13,8 @@ import (
 	"crosswalk/internal/psa"
 )
 
-// typedTexts are texts as people type them: parts of three to eight characters of names that there are.
-func typedTexts(ctx context.Context, b *bench, table, column string, count int) ([]string, error) {
+// sampled are some of the values of a column of a table.
+func sampled(ctx context.Context, b *bench, table, column string) ([]string, error) {
 	var names []string
 	err := b.db.Seller(b.seller).Read(ctx, func(ctx context.Context, tx *postgres.Tx) error {
 		return tx.SelectContext(ctx, &names, "SELECT "+column+" FROM "+table+" TABLESAMPLE SYSTEM (5) WHERE seller_id = $1 LIMIT 5000", b.seller)
@@ -22,6 +22,12 @@ func typedTexts(ctx context.Context, b *bench, table, column string, count int) 
 	if err == nil && len(names) == 0 {
 		err = fmt.Errorf("%s is too small to search in", table)
 	}
+	return names, err
+}
+
+// typedTexts are texts as people type them: parts of three to eight characters of names that there are.
+func typedTexts(ctx context.Context, b *bench, table, column string, count int) ([]string, error) {
+	names, err := sampled(ctx, b, table, column)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -35,8 +36,13 @@ type Options struct {
 // DB is a pool of connections to one database. It is safe for concurrent use.
 type DB struct {
 	pool *sqlx.DB
-	dsn  string
+	// lookUps are a few more for LookUp, whose sessions always are in the scope of every seller.
+	lookUps *sqlx.DB
+	dsn     string
 }
+
+// maxLookUps bounds the connections that LookUp uses.
+const maxLookUps = 4
 
 // applicationRole is the role that migrations create for the gateway: it owns nothing, so that row-level
 // security holds it.
@@ -60,14 +66,14 @@ func Open(ctx context.Context, dsn string, options Options) (*DB, error) {
 	switch {
 	case err != nil:
 	case login.Switch:
-		db.pool.Close()
+		db.Close()
 		db, err = OpenAsOwner(ctx, withSettings(dsn, "role", applicationRole), options)
 	case !login.Protected:
 		err = fmt.Errorf("the database login could pass by row-level security, and there is no role %s to work as: let the login that migrates create roles, and migrate an empty database", applicationRole)
 	}
 	if err != nil {
 		if db != nil {
-			db.pool.Close()
+			db.Close()
 		}
 		return nil, err
 	}
@@ -85,19 +91,19 @@ func OpenAsOwner(ctx context.Context, dsn string, options Options) (*DB, error) 
 	if options.OpenDB != nil {
 		openDB = options.OpenDB
 	}
-	pool := sqlx.NewDb(openDB(sessions{connector}), "postgres")
-	limit := options.MaxConnections
-	if limit <= 0 {
-		limit = 24
+	open := func(limit int) *sqlx.DB {
+		pool := sqlx.NewDb(openDB(sessions{connector}), "postgres")
+		pool.SetMaxOpenConns(limit)
+		pool.SetMaxIdleConns(limit)
+		pool.SetConnMaxIdleTime(5 * time.Minute)
+		return pool
 	}
-	pool.SetMaxOpenConns(limit)
-	pool.SetMaxIdleConns(limit)
-	pool.SetConnMaxIdleTime(5 * time.Minute)
-	if err := pool.PingContext(ctx); err != nil {
-		pool.Close()
+	db := &DB{pool: open(cmp.Or(max(options.MaxConnections, 0), 24)), lookUps: open(maxLookUps), dsn: dsn}
+	if err := db.Ping(ctx); err != nil {
+		db.Close()
 		return nil, fmt.Errorf("the database does not answer: %w", err)
 	}
-	return &DB{pool: pool, dsn: dsn}, nil
+	return db, nil
 }
 
 // sessionDSN adds the session settings every connection runs with: UTC, bounds on what one statement or an idle
@@ -139,7 +145,7 @@ func withSettings(dsn string, settings ...string) string {
 }
 
 // Close returns every connection.
-func (db *DB) Close() error { return db.pool.Close() }
+func (db *DB) Close() error { return errors.Join(db.pool.Close(), db.lookUps.Close()) }
 
 // Pool returns the bare pool, for migrations and health checks only.
 func (db *DB) Pool() *sql.DB { return db.pool.DB }
@@ -205,14 +211,15 @@ func (s *SystemDB) Write(ctx context.Context, fn func(ctx context.Context, tx *T
 // ReadOne runs fn, which runs a single statement: that sees one snapshot without a transaction, which saves two round
 // trips. It may run fn twice when the connection breaks.
 func (s *SellerDB) ReadOne(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) error {
-	return s.db.one(ctx, s.id.String(), fn)
+	return one(ctx, s.db.pool, s.id.String(), fn)
 }
 
-// Call queries a function of the database that sets its own scope, and calls scan with each row. It may do so again when
-// the connection breaks.
-func (db *DB) Call(ctx context.Context, query string, scan func(*sql.Rows) error, args ...any) error {
-	return db.one(ctx, anyScope, func(ctx context.Context, _ *Tx) error {
-		rows, err := db.pool.QueryContext(Reuse(ctx), query, args...)
+// LookUp queries across sellers, which a caller of no known seller has to, in one statement that is prepared, and calls scan with
+// each row. It may do so again when the connection breaks. Nothing else uses its connections, so that it does not wait for
+// anything long.
+func (db *DB) LookUp(ctx context.Context, query string, scan func(*sql.Rows) error, args ...any) error {
+	return one(ctx, db.lookUps, everySeller, func(ctx context.Context, tx *Tx) error {
+		rows, err := tx.QueryContext(Reuse(ctx), query, args...)
 		if err != nil {
 			return err
 		}
@@ -264,12 +271,12 @@ func (db *DB) run(ctx context.Context, m mode, scope string, fn func(context.Con
 }
 
 // one runs a single statement.
-func (db *DB) one(ctx context.Context, scope string, fn func(context.Context, *Tx) error) error {
+func one(ctx context.Context, pool *sqlx.DB, scope string, fn func(context.Context, *Tx) error) error {
 	ctx = withScope(ctx, scope)
 	for attempt := 1; ; attempt++ {
-		err := fn(ctx, &Tx{db.pool})
+		err := fn(ctx, &Tx{pool})
 		if err == nil || attempt == attempts || ctx.Err() != nil || !isConnectionLost(err) && !isOutdated(err) {
-			return explain(ctx, readOnly, db.waited(err))
+			return explain(ctx, readOnly, waited(pool, err))
 		}
 	}
 }

@@ -83,9 +83,6 @@ func withScope(ctx context.Context, scope string) context.Context {
 	return context.WithValue(ctx, scopeKey{}, scope)
 }
 
-// anyScope is the scope of statements that set their own.
-const anyScope = "any"
-
 // scopeOf returns the scope that ctx asks for; empty is none, in which no row is seen.
 func scopeOf(ctx context.Context) string {
 	scope, _ := ctx.Value(scopeKey{}).(string)
@@ -158,11 +155,8 @@ func (s *session) left() { s.inTransaction, s.now = false, s.outside }
 func (s *session) enter(ctx context.Context) error {
 	wanted := s.now
 	wanted.quicklyPlanned, _ = ctx.Value(quicklyPlannedKey{}).(bool)
-	if scope := scopeOf(ctx); !s.inTransaction {
-		if scope == anyScope {
-			return nil
-		}
-		wanted.scope = scope
+	if !s.inTransaction {
+		wanted.scope = scopeOf(ctx)
 	}
 	set := "SET "
 	if s.inTransaction {

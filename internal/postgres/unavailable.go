@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 
+	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
 	"github.com/lib/pq/pqerror"
 )
@@ -62,12 +63,14 @@ func isAway(err error) bool {
 }
 
 // waited marks the error of a statement that got no connection until the time was over, because others had them all.
-func (db *DB) waited(err error) error {
-	if pool := db.pool.Stats(); errors.Is(err, context.DeadlineExceeded) && pool.InUse >= pool.MaxOpenConnections {
+func waited(pool *sqlx.DB, err error) error {
+	if now := pool.Stats(); errors.Is(err, context.DeadlineExceeded) && now.InUse >= now.MaxOpenConnections {
 		return &beginError{err}
 	}
 	return err
 }
 
-// GaveUp returns what it means to a caller whose context ended that it waited for others to ask the database.
-func (db *DB) GaveUp(ctx context.Context) error { return explain(ctx, readOnly, db.waited(ctx.Err())) }
+// GaveUp returns what it means to a caller whose context ended that it waited for a LookUp of others.
+func (db *DB) GaveUp(ctx context.Context) error {
+	return explain(ctx, readOnly, waited(db.lookUps, ctx.Err()))
+}

@@ -3,6 +3,7 @@
 package compress
 
 import (
+	"bytes"
 	"io"
 	"net/http"
 	"strconv"
@@ -15,6 +16,9 @@ import (
 
 // minBytes is what it takes to be worth compressing: about one packet.
 const minBytes = 1400
+
+// maxJoined is up to where it is cheaper to copy parts than to send them one by one.
+const maxJoined = 64 << 10
 
 // The encodings that answers are compressed with, as headers name them.
 const (
@@ -47,6 +51,9 @@ func (c *Writer) Write(w http.ResponseWriter, r *http.Request, status int, parts
 	}
 	header.Set("Content-Length", strconv.Itoa(length))
 	w.WriteHeader(status)
+	if length <= maxJoined {
+		parts = [][]byte{bytes.Join(parts, nil)}
+	}
 	return writeAll(w, parts)
 }
 
