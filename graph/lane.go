@@ -3,15 +3,15 @@ package graph
 import (
 	"context"
 	"io"
+	"maps"
 
 	"github.com/99designs/gqlgen/graphql"
 	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/vektah/gqlparser/v2/ast"
 
-	"crosswalk/graph/loaders"
+	"crosswalk/graph/model"
 	"crosswalk/graph/wire"
 	"crosswalk/internal/postgres/grid"
-	"crosswalk/internal/psa"
 )
 
 // The pages of lists are what gateways are slow at: gqlgen resolves and writes each field of each row by itself. The
@@ -97,41 +97,33 @@ func pageToWrite(ctx context.Context) *writtenPage {
 	return page
 }
 
-// page is what a resolver found of a list whose rows R are mapped to records P.
-type page[R grid.Positioned, P any] struct {
+// page is what a resolver found of a list of rows R, with what is shown of each, an X.
+type page[R grid.Positioned, X any] struct {
 	*grid.Result[R]
-	rows []shownRow[R, P]
+	shown []X
 	// facets are those of the list, in the schema's type; a nil pointer where none is selected.
 	facets any
 }
 
-// shownRow is a row of a page.
-type shownRow[R grid.Positioned, P any] struct {
-	page *page[R, P]
+// edge is a place on a page.
+type edge[R grid.Positioned, X any] struct {
+	page *page[R, X]
 	at   int
-	// target is the record that the row is mapped to, if that is asked for; nil for an unmapped row.
-	target *loaders.Found[P]
 }
 
-func (s *shownRow[R, P]) row() *R { return &s.page.Rows[s.at] }
-
-func (s *shownRow[R, P]) mappedTo() *loaders.Found[P] { return s.target }
-
-// lane writes the pages of a list.
-type lane[R grid.Positioned, P any] struct {
+// lane writes the pages of a list of rows R, of each of which it shows an X.
+type lane[R grid.Positioned, X any] struct {
 	connection, edge, node string
-	// mapped is the number of the record that a row is mapped to, target the field that shows it, and noun what it is called.
-	mapped  func(R) *psa.RecordID
-	records func(*loaders.Set) *loaders.Records[P]
-	fields  wire.Fields[shownRow[R, P]]
-	target  string
-	noun    string
-	shown   wire.Field[shownRow[R, P]]
-	facets  wire.Field[page[R, P]]
+	// show looks up what is selected of the rows and not stored with them.
+	show   func(ctx context.Context, selected selection, rows []R) ([]X, error)
+	fields wire.Fields[X]
+	facets wire.Field[page[R, X]]
+	// more are fields of the connection that other lists do not have.
+	more wire.Fields[page[R, X]]
 }
 
 // write writes a page, if the selection and the weather allow; false leaves it to the ordinary resolver.
-func (l lane[R, P]) write(ctx context.Context, result *grid.Result[R], facets any) bool {
+func (l lane[R, X]) write(ctx context.Context, result *grid.Result[R], facets any) bool {
 	place := pageToWrite(ctx)
 	if place == nil {
 		return false
@@ -140,24 +132,21 @@ func (l lane[R, P]) write(ctx context.Context, result *grid.Result[R], facets an
 	if compiled == nil {
 		return false
 	}
-	shown := &page[R, P]{Result: result, rows: make([]shownRow[R, P], len(result.Rows)), facets: facets}
-	for i := range shown.rows {
-		shown.rows[i] = shownRow[R, P]{page: shown, at: i}
-	}
-	if selectionOf(ctx).nodes().has(l.target, "mappingStatus", "mappingStatusMessage") && !l.verify(ctx, shown) {
-		return false
+	shown, err := l.show(ctx, selectionOf(ctx).nodes(), result.Rows)
+	if err != nil {
+		return false // the ordinary resolver will meet it again, and say where
 	}
 	place.written = wire.NewBuffer()
-	compiled(place.written, shown)
+	compiled(place.written, &page[R, X]{Result: result, shown: shown, facets: facets})
 	return true
 }
 
 // compile returns what writes the page that is selected; nil for a selection that is not covered. Selections that are the same
 // whatever the variables are compiled once.
-func (l lane[R, P]) compile(operation *graphql.OperationContext, place *writtenPage) wire.Write[page[R, P]] {
+func (l lane[R, X]) compile(operation *graphql.OperationContext, place *writtenPage) wire.Write[page[R, X]] {
 	key := selectedField{operation.Operation, place.field.Field}
 	if known, ok := place.lane.compiled.Get(key); ok {
-		return known.(wire.Write[page[R, P]])
+		return known.(wire.Write[page[R, X]])
 	}
 	selected := wire.Of(operation, place.field)
 	compiled := wire.Object(selected, l.connectionFields(), l.connection)
@@ -167,27 +156,76 @@ func (l lane[R, P]) compile(operation *graphql.OperationContext, place *writtenP
 	return compiled
 }
 
-// verify looks up what the rows are mapped to.
-func (l lane[R, P]) verify(ctx context.Context, shown *page[R, P]) bool {
-	var ids []psa.RecordID
-	for _, row := range shown.Rows {
-		if id := l.mapped(row); id != nil {
-			ids = append(ids, *id)
-		}
+// connectionFields are those of the list's connection.
+func (l lane[R, X]) connectionFields() wire.Fields[page[R, X]] {
+	type shown = page[R, X]
+	edges := wire.Fields[edge[R, X]]{
+		"cursor": wire.Text(func(e *edge[R, X]) string { return e.page.Cursor(e.at) }),
+		"node":   wire.Nested(l.fields, func(e *edge[R, X]) *X { return &e.page.shown[e.at] }, l.node, "Node"),
 	}
-	if len(ids) == 0 {
-		return true
+	fields := wire.Fields[shown]{
+		"nodes":      wire.List(l.fields, func(p *shown) []X { return p.shown }, l.node, "Node"),
+		"edges":      wire.List(edges, (*shown).edges, l.edge),
+		"totalCount": wire.Int(func(p *shown) int { return p.Total }),
+		"pageInfo":   wire.Nested(pageInfoFields[R, X](), (*shown).itself, "PageInfo"),
+		"range":      wire.Nested(pageRangeFields[R, X](), (*shown).unlessEmpty, "PageRange"),
+		"facets":     l.facets,
 	}
-	found, err := l.records(loadersFrom(ctx)).LoadAll(ctx, ids)
-	if err != nil {
-		return false
+	maps.Copy(fields, l.more)
+	return fields
+}
+
+func (p *page[R, X]) itself() *page[R, X] { return p }
+
+// unlessEmpty returns nil for a page without rows.
+func (p *page[R, X]) unlessEmpty() *page[R, X] {
+	if len(p.Rows) == 0 {
+		return nil
 	}
-	next := 0
-	for i, row := range shown.Rows {
-		if l.mapped(row) != nil {
-			shown.rows[i].target = &found[next]
-			next++
-		}
+	return p
+}
+
+func (p *page[R, X]) edges() []edge[R, X] {
+	edges := make([]edge[R, X], len(p.shown))
+	for i := range edges {
+		edges[i] = edge[R, X]{p, i}
 	}
-	return true
+	return edges
+}
+
+// cursorOf returns the cursor of a row, nil for a page without rows.
+func (p *page[R, X]) cursorOf(row int) *string {
+	if len(p.Rows) == 0 {
+		return nil
+	}
+	return optional(p.Cursor(row))
+}
+
+func pageInfoFields[R grid.Positioned, X any]() wire.Fields[page[R, X]] {
+	return wire.Fields[page[R, X]]{
+		"hasNextPage":     wire.Boolean(func(p *page[R, X]) bool { return p.HasNext }),
+		"hasPreviousPage": wire.Boolean(func(p *page[R, X]) bool { return p.HasPrevious }),
+		"startCursor":     wire.OptionalText(func(p *page[R, X]) *string { return p.cursorOf(0) }),
+		"endCursor":       wire.OptionalText(func(p *page[R, X]) *string { return p.cursorOf(len(p.Rows) - 1) }),
+	}
+}
+
+func pageRangeFields[R grid.Positioned, X any]() wire.Fields[page[R, X]] {
+	return wire.Fields[page[R, X]]{
+		"from": wire.Int(func(p *page[R, X]) int { return p.From }),
+		"to":   wire.Int(func(p *page[R, X]) int { return p.From + len(p.Rows) - 1 }),
+	}
+}
+
+// facetsOf is the field of the facets of type F, whose values are read by their names.
+func facetsOf[F any, R grid.Positioned, X any](typeName string, values map[string]func(*F) []*model.FacetValue) wire.Field[page[R, X]] {
+	value := wire.Fields[*model.FacetValue]{
+		"value": wire.Text(func(v **model.FacetValue) string { return (*v).Value }),
+		"count": wire.Int(func(v **model.FacetValue) int { return (*v).Count }),
+	}
+	fields := make(wire.Fields[F], len(values))
+	for name, read := range values {
+		fields[name] = wire.List(value, read, "FacetValue")
+	}
+	return wire.Nested(fields, func(p *page[R, X]) *F { return p.facets.(*F) }, typeName)
 }

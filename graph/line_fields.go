@@ -24,7 +24,7 @@ func invoiceLine(l invoicing.Line) *model.InvoiceLine {
 		Description:        l.Description,
 		ChargeType:         model.ChargeType(l.ChargeType),
 		ChargeTypeText:     l.ChargeTypeText,
-		Recurrence:         model.RecurrenceOneTime,
+		Recurrence:         recurrence(l.Recurring),
 		Quantity:           l.Quantity,
 		UnitPrice:          l.UnitPrice,
 		Amount:             &model.Money{Amount: l.Amount, Currency: l.Currency},
@@ -44,9 +44,6 @@ func invoiceLine(l invoicing.Line) *model.InvoiceLine {
 		PsaAgreementID:     l.PsaAgreementID,
 		AdditionID:         l.AdditionID,
 	}
-	if l.Recurring {
-		shown.Recurrence = model.RecurrenceRecurring
-	}
 	if l.UnitCost.Valid {
 		shown.UnitCost = &l.UnitCost.Decimal
 	}
@@ -64,6 +61,13 @@ func invoiceLine(l invoicing.Line) *model.InvoiceLine {
 		shown.SyncBlockers[i] = syncBlocker(shown, rule.Reason(reason).Explain())
 	}
 	return shown
+}
+
+func recurrence(recurring bool) model.Recurrence {
+	if recurring {
+		return model.RecurrenceRecurring
+	}
+	return model.RecurrenceOneTime
 }
 
 func chargeDate(value civil.Date, origin string, invoiced civil.Date) *model.ChargeDate {

@@ -156,6 +156,9 @@ func (r *Resolver) lineConnection(ctx context.Context, asked lineList) (*model.I
 	if err != nil {
 		return nil, err
 	}
+	if lineLane.write(ctx, result, facets) {
+		return nil, nil
+	}
 	c := connect(ctx, result, invoiceLine, func(cursor string, node *model.InvoiceLine) *model.InvoiceLineEdge {
 		return &model.InvoiceLineEdge{Cursor: cursor, Node: node}
 	})

@@ -52,8 +52,11 @@ func (b *Buffer) Text(text string) {
 			return
 		}
 	}
-	b.data = append(append(append(b.data, '"'), text...), '"')
+	b.quoted(text)
 }
+
+// quoted appends a string that has nothing in it that JSON writes otherwise.
+func (b *Buffer) quoted(text string) { b.data = append(append(append(b.data, '"'), text...), '"') }
 
 // Int appends a whole number.
 func (b *Buffer) Int(n int64) { b.data = strconv.AppendInt(b.data, n, 10) }

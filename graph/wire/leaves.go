@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -21,6 +22,22 @@ func OptionalText[T any](get func(*T) *string) Field[T] {
 	return leaf(func(to *Buffer, from *T) {
 		if text := get(from); text != nil {
 			to.Text(*text)
+		} else {
+			to.Null()
+		}
+	})
+}
+
+// Printed returns a field that is a text of what a value prints as, which has nothing in it that JSON writes otherwise.
+func Printed[T any, S fmt.Stringer](get func(*T) S) Field[T] {
+	return leaf(func(to *Buffer, from *T) { to.quoted(get(from).String()) })
+}
+
+// OptionalPrinted is Printed, or null.
+func OptionalPrinted[T any, S fmt.Stringer](get func(*T) *S) Field[T] {
+	return leaf(func(to *Buffer, from *T) {
+		if value := get(from); value != nil {
+			to.quoted((*value).String())
 		} else {
 			to.Null()
 		}
@@ -57,7 +74,7 @@ func ID[T any](typeName string, number func(*T) int64) Field[T] {
 func OptionalDecimal[T any](get func(*T) decimal.NullDecimal) Field[T] {
 	return leaf(func(to *Buffer, from *T) {
 		if n := get(from); n.Valid {
-			to.Text(n.Decimal.String())
+			to.quoted(n.Decimal.String())
 		} else {
 			to.Null()
 		}

@@ -138,3 +138,23 @@ func Nested[T, N any](fields Fields[N], get func(*T) *N, types ...string) Field[
 		}
 	}
 }
+
+// OneOf returns a field whose object is of one of several types, each of which has a field that writes it, or null where choose
+// names none of them.
+func OneOf[T any, K comparable](choose func(*T) K, variants map[K]Field[T]) Field[T] {
+	return func(selected Selection) Write[T] {
+		compiled := make(map[K]Write[T], len(variants))
+		for k, variant := range variants {
+			if compiled[k] = variant(selected); compiled[k] == nil {
+				return nil
+			}
+		}
+		return func(to *Buffer, from *T) {
+			if write := compiled[choose(from)]; write != nil {
+				write(to, from)
+			} else {
+				to.Null()
+			}
+		}
+	}
+}

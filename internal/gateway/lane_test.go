@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -12,6 +13,7 @@ import (
 
 	"crosswalk/internal/gateway"
 	"crosswalk/internal/gateway/gatewaytest"
+	"crosswalk/internal/postgres"
 	simconnectwise "crosswalk/internal/simulator/connectwise"
 	"crosswalk/internal/simulator/fault"
 	simplatform "crosswalk/internal/simulator/platform"
@@ -58,23 +60,63 @@ func (s *selections) field(typeName, field string) string {
 	return field
 }
 
+// shownRows are the types of the rows that the lane covers, lists the fields that list them.
+var (
+	shownRows  = []string{"Organization", "Offer", "Contract", "InvoiceLine"}
+	shownLists = []string{"organizations", "offers", "contracts", "invoiceLines"}
+)
+
 // fieldsOf draws fields of a type.
 func (s *selections) fieldsOf(typeName string) string {
 	common := []string{"id", "revision", "mappedAt", "mappedBy", "mappingStatus", "mappingStatusMessage", "platformId", "name"}
+	if row, is := strings.CutSuffix(typeName, "Connection"); is && slices.Contains(shownRows, row) {
+		fields := []string{"nodes{" + row + "}", "nodes{" + row + "}", "edges{" + row + "Edge}", "totalCount", "pageInfo{PageInfo}", "range{PageRange}", "facets{" + row + "Facets}"}
+		if row == "InvoiceLine" {
+			fields = append(fields, "amounts{Money}")
+		}
+		return s.fields(typeName, fields...)
+	}
+	if row, is := strings.CutSuffix(typeName, "Edge"); is {
+		return s.fields(typeName, "cursor", "node{"+row+"}")
+	}
 	switch typeName {
-	case "OrganizationConnection", "OfferConnection":
-		row := strings.TrimSuffix(typeName, "Connection")
-		return s.fields(typeName, "nodes{"+row+"}", "nodes{"+row+"}", "edges{"+row+"Edge}", "totalCount", "pageInfo{PageInfo}", "range{PageRange}",
-			"facets{"+row+"Facets}")
-	case "OrganizationEdge", "OfferEdge":
-		return s.fields(typeName, "cursor", "node{"+strings.TrimSuffix(typeName, "Edge")+"}")
+	case "InvoiceLine":
+		return s.fields(typeName, "id", "platformId", "invoiceNumber", "invoiceDate", "invoiceStatus", "period", "description", "chargeType", "chargeTypeText",
+			"recurrence", "quantity", "unitPrice", "unitCost", "amount{Money}", "subscription{PlatformSubscription}", "chargeStartDate{ChargeDate}",
+			"chargeEndDate{ChargeDate}", "isCustomInvoice", "psaAgreementOrigin", "syncStatus", "syncError{SyncError}", "syncedAt", "revision", "mappingStatus",
+			"organization{Organization}", "contract{Contract}", "offer{Offer}", "psaCompany{PsaCompany}", "psaAgreement{PsaAgreement}", "psaProduct{PsaProduct}",
+			"psaAddition{PsaAddition}", "syncBlockers{SyncBlocker}", "syncBlockers{SyncBlocker}")
+	case "Contract":
+		return s.fields(typeName, "id", "revision", "mappedAt", "mappedBy", "mappingStatus", "mappingStatusMessage", "platformId", "currency", "billingCycleDay",
+			"contractType", "agreementRequired", "agreementProblem", "psaAgreement{PsaAgreement}", "psaAgreement{PsaAgreement}", "organization{Organization}")
+	case "PsaAgreement":
+		return s.fields(typeName, "id", "recordId", "name", "type", "startDate", "endDate", "cancelled", "currency", "deleted", "freshness", "lastUpdated", "company{PsaCompany}")
+	case "PsaAddition":
+		return s.fields(typeName, "recordId", "agreementRecordId", "recordId", "agreementRecordId", "description", "quantity")
+	case "SyncBlocker":
+		return s.fields(typeName, "code", "message", "subject{Node}")
+	case "Node":
+		return "{ __typename id ... on " + rapid.SampledFrom([]string{"Organization { name status }", "Offer { name vendor { name } }", "Contract { currency }",
+			"InvoiceLine { invoiceNumber }", "Organization { psaCompany { name } }"}).Draw(s.T, "subject") + " }"
+	case "Money":
+		return s.fields(typeName, "amount", "currency")
+	case "PlatformSubscription":
+		return s.fields(typeName, "id", "name", "startDate", "endDate")
+	case "ChargeDate":
+		return s.fields(typeName, "value", "origin", "invoiced")
+	case "SyncError":
+		return s.fields(typeName, "code", "message")
+	case "InvoiceLineFacets":
+		return s.fields(typeName, "syncStatus{FacetValue}", "chargeType{FacetValue}", "vendor{FacetValue}", "currency{FacetValue}", "mappingStatus{FacetValue}")
+	case "ContractFacets":
+		return s.fields(typeName, "currency{FacetValue}", "mappingStatus{FacetValue}", "agreementProblem{FacetValue}")
 	case "Organization":
 		return s.fields(typeName, append(common, "referenceNumber", "status", "excludedFromSync", "psaCompany{PsaCompany}", "psaCompany{PsaCompany}",
-			"contracts{ContractConnection}")...)
+			"contracts{total}")...)
 	case "Offer":
 		return s.fields(typeName, append(common, "externalId", "isCustomInvoiceOffer", "vendor{Vendor}", "psaProduct{PsaProduct}", "psaProduct{PsaProduct}")...)
 	case "PsaCompany":
-		return s.fields(typeName, "id", "recordId", "identifier", "name", "status", "currency", "deleted", "freshness", "lastUpdated", "organizations{OrganizationConnection}")
+		return s.fields(typeName, "id", "recordId", "identifier", "name", "status", "currency", "deleted", "freshness", "lastUpdated", "organizations{total}")
 	case "PsaProduct":
 		return s.fields(typeName, "id", "recordId", "identifier", "description", "category", "price", "cost", "inactive", "deleted", "freshness", "lastUpdated")
 	case "PageInfo":
@@ -90,19 +132,19 @@ func (s *selections) fieldsOf(typeName string) string {
 	case "Vendor":
 		return s.fields(typeName, "id", "name")
 	}
-	return map[string]string{"ContractConnection": "{ totalCount }"}[typeName]
+	return "{ totalCount }" // of lists below others, which the lane does not cover
 }
 
 // query draws a query for a list, or for two.
 func (s *selections) query(cursors map[string]string) string {
 	var lists []string
 	for i := range rapid.IntRange(1, 2).Draw(s.T, "lists") {
-		list := rapid.SampledFrom([]string{"organizations", "offers"}).Draw(s.T, "list")
+		which := rapid.IntRange(0, len(shownLists)-1).Draw(s.T, "list")
+		list, row := shownLists[which], shownRows[which]+"Connection"
 		arguments := rapid.SampledFrom([]string{
 			"", "", "(first: 3)", "(first: 0)", "(last: 2)", `(first: 5, after: "` + cursors[list] + `")`, `(last: 2, before: "` + cursors[list] + `")`,
 			`(first: 2, offset: 2)`, `(search: "a")`, `(search: "no such thing")`, `(first: 2, after: "nonsense")`, `(filter: {mappingStatus: [MAPPED]})`,
 		}).Draw(s.T, "arguments")
-		row := map[string]string{"organizations": "OrganizationConnection", "offers": "OfferConnection"}[list]
 		lists = append(lists, fmt.Sprintf("list%d: %s%s %s", i, list, arguments, s.fieldsOf(row)))
 		if rapid.IntRange(0, 3).Draw(s.T, "again") == 0 {
 			lists = append(lists, fmt.Sprintf("... @include(if: $yes) { list%d: %s%s %s }", i, list, arguments, s.fieldsOf(row)))
@@ -150,14 +192,44 @@ func TestTheFastLaneAnswersAsPlainResolversDo(t *testing.T) {
 			sellAs(t, w.Seller, o.ID, nodeID("PsaProduct", int64(products[i%len(products)])))
 		}
 	}
+	loadLines(t, w.Seller)
+	var agreements []int
+	for i, c := range contracts(t, w.Seller) {
+		var company struct {
+			Node struct{ PsaCompany *struct{ RecordID int } }
+		}
+		w.Must(t, viewer, `query ($id: ID!) { node(id: $id) { ... on Organization { psaCompany { recordId } } } }`, variables{"id": c.Organization.ID}, &company)
+		if at := company.Node.PsaCompany; at != nil && i%2 == 0 {
+			agreement := addAgreement(t, w, simconnectwise.Agreement{Name: "Agreement <" + fmt.Sprint(i) + ">", StartDate: april(1), CompanyID: at.RecordID, Currency: c.Currency})
+			agreements = append(agreements, agreement)
+			mapContract(t, w.Seller, c.ID, agreementID(agreement), nil)
+			setExcluded(t, w.Seller, []string{c.Organization.ID}, false, nil)
+		}
+	}
+	if lines := statuses(postedLines(t, w.Seller, may)); lines["READY"] == 0 {
+		t.Fatalf("no line can be posted: %v", lines)
+	}
+	post(t, w.Seller, nil)
+	err := w.DB.Seller(w.ID).Write(t.Context(), func(ctx context.Context, tx *postgres.Tx) error {
+		_, err := tx.ExecContext(ctx, `UPDATE invoice_line SET state = 'FAILED', sync_error_code = 'REFUSED', sync_error = 'No "such" <thing>'
+			WHERE seller_id = $1 AND state = 'OPEN' AND id % 3 = 0`, w.ID)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.ConnectWise.CancelAgreement(agreements[0], yesterday()); err != nil {
+		t.Fatal(err)
+	}
 	if err := w.ConnectWise.DeleteCompany(companies[1]); err != nil {
 		t.Fatal(err)
 	}
-	var page struct {
-		Organizations, Offers struct{ PageInfo struct{ EndCursor string } }
+	cursors := make(map[string]string)
+	for _, list := range shownLists {
+		var page map[string]struct{ PageInfo struct{ EndCursor string } }
+		w.Must(t, viewer, `{ `+list+`(first: 4) { pageInfo { endCursor } } }`, nil, &page)
+		cursors[list] = page[list].PageInfo.EndCursor
 	}
-	w.Must(t, viewer, `{ organizations(first: 4) { pageInfo { endCursor } } offers(first: 4) { pageInfo { endCursor } } }`, nil, &page)
-	cursors := map[string]string{"organizations": page.Organizations.PageInfo.EndCursor, "offers": page.Offers.PageInfo.EndCursor}
 	plain := w.On(w.ReplicaWith(t, func(c *gateway.Config) { c.PlainResolvers = true }))
 	compare := func(t *testing.T) {
 		rapid.Check(t, func(r *rapid.T) {
