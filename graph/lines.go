@@ -141,9 +141,10 @@ func (r *Resolver) lineConnection(ctx context.Context, asked lineList) (*model.I
 			return grid.Order{Column: lineOrders[o.Field], Descending: descending(o.Direction)}
 		}, "")
 	}
-	sum := selectionOf(ctx).has("amounts")
+	selected := selectionOf(ctx)
+	sum := selected.has("amounts")
 	result, facets, err := list[invoicing.Line, model.InvoiceLineFilter, model.InvoiceLineFacets]{
-		page: asked.page, filter: asked.filter, fields: lineFields, always: lineBasics, facets: lineFacets, order: order,
+		page: asked.page, filter: asked.filter, fields: lineFields, always: lineColumns(selected.nodes()), facets: lineFacets, order: order,
 		condition: func(f *model.InvoiceLineFilter) (grid.Condition, error) { return asked.condition(id, month, f) },
 		announce:  func(rows []invoicing.Line) { announceLines(ctx, rows) },
 		fetch: func(ctx context.Context, tx *postgres.Tx, req grid.Request) (*grid.Result[invoicing.Line], error) {
@@ -170,6 +171,19 @@ func (r *Resolver) lineConnection(ctx context.Context, asked lineList) (*model.I
 		Nodes: c.nodes, Edges: c.edges, PageInfo: c.pageInfo, Range: c.span, TotalCount: result.Total, Facets: facets, Amounts: amounts,
 	}, nil
 }
+
+// lineColumns are the columns that lines always need, and those for what is selected of a line where it is the subject of
+// one of its own blockers.
+func lineColumns(nodes selection) []string {
+	columns := lineBasics
+	for subject := nodes.subjects(); len(subject.fields) > 0; subject = subject.subjects() {
+		columns = subject.columns(lineFields, columns...)
+	}
+	return columns
+}
+
+// subjects returns what is selected of the subjects of lines' blockers.
+func (s selection) subjects() selection { return s.under("syncBlockers").under("subject") }
 
 // announceLines tells the loaders which records the rows may ask for.
 func announceLines(ctx context.Context, rows []invoicing.Line) {

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/shopspring/decimal"
 
+	"crosswalk/internal/gateway"
 	"crosswalk/internal/gateway/gatewaytest"
 	"crosswalk/internal/platform"
 	simconnectwise "crosswalk/internal/simulator/connectwise"
@@ -383,5 +384,39 @@ func TestAPageOfManyLinesCostsAFewCalls(t *testing.T) {
 	}
 	if calls := w.ConnectWise.CallCount(""); calls > 6 {
 		t.Errorf("a page of %d lines cost %d calls of ConnectWise, want a few", len(lines), calls)
+	}
+}
+
+func TestLines_ABlockersSubjectThatIsTheLineHasAllThatIsSelectedOfIt(t *testing.T) {
+	t.Parallel()
+	d := startDesk(t, gatewaytest.Options{})
+	invoice := billTo(d.World, "1", date(2), cycle("R-1"))
+	loadLines(t, d.Seller)
+	d.ready(t)
+	l := lineOf(t, d.Seller, "R-1")
+	plain := d.On(d.ReplicaWith(t, func(c *gateway.Config) { c.PlainResolvers = true }))
+	if err := d.Platform.SetInvoiceStatus(invoice.InvoiceID, "New Corrected"); err != nil {
+		t.Fatal(err)
+	}
+	loadLines(t, d.Seller)
+	for what, on := range map[string]*gatewaytest.Seller{"the fast lane": d.Seller, "plain resolvers": plain} {
+		var data struct {
+			InvoiceLines struct {
+				Nodes []struct {
+					SyncBlockers []struct {
+						Code    string
+						Subject struct{ InvoiceNumber, Description, Quantity string }
+					}
+				}
+			}
+		}
+		on.Must(t, viewer, `{ invoiceLines { nodes { syncBlockers { code subject { ... on InvoiceLine { invoiceNumber description quantity } } } } } }`, nil, &data)
+		blockers := data.InvoiceLines.Nodes[0].SyncBlockers
+		if len(blockers) != 1 || blockers[0].Code != "INVOICE_NOT_VALID" {
+			t.Fatalf("with %s the line has the blockers %+v", what, blockers)
+		}
+		if s := blockers[0].Subject; s.InvoiceNumber != l.InvoiceNumber || s.Description != l.Description || s.Quantity != l.Quantity {
+			t.Errorf("with %s the subject is %+v, the line has %q, %q and %s", what, s, l.InvoiceNumber, l.Description, l.Quantity)
+		}
 	}
 }
