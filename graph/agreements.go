@@ -14,7 +14,7 @@ import (
 // far as ConnectWise answers in time: they are few, and the one just made there is the one looked for.
 func (r *queryResolver) PsaAgreements(ctx context.Context, companyID *string, first *int, after, search *string, filter *model.PsaAgreementFilter) (*model.PsaAgreementConnection, error) {
 	asked := agreementList{page: pageArguments{first: first, after: after}, search: deref(search)}
-	today, err := r.Today(ctx, seller(ctx))
+	today, err := todayOf(ctx)
 	if err != nil {
 		return nil, err
 	}

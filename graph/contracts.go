@@ -82,7 +82,7 @@ type contractList struct {
 
 func (r *Resolver) contractConnection(ctx context.Context, asked contractList) (*model.ContractConnection, error) {
 	id := seller(ctx)
-	today, err := r.Today(ctx, id)
+	today, err := todayOf(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -240,7 +240,7 @@ func (r *mutationResolver) UnmapContract(ctx context.Context, input model.UnmapC
 }
 
 func (r *Resolver) editContract(ctx context.Context, request requestedEdit) (shown *model.Contract, reached int, refused []*model.UserError, err error) {
-	today, err := r.Today(ctx, seller(ctx))
+	today, err := todayOf(ctx)
 	if err != nil {
 		return nil, 0, nil, err
 	}

@@ -175,7 +175,7 @@ func (r *invoiceLineResolver) MappingStatus(ctx context.Context, obj *model.Invo
 
 // InvoicePeriods resolves the months that have been loaded.
 func (r *queryResolver) InvoicePeriods(ctx context.Context) ([]*model.InvoicePeriod, error) {
-	today, err := r.Today(ctx, seller(ctx))
+	today, err := todayOf(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -253,7 +253,7 @@ func (r *Resolver) linesByNumber(ctx context.Context, numbers []int64) ([]*model
 }
 
 func (r *Resolver) linesByID(ctx context.Context) (byIDFunc[model.InvoiceLine], error) {
-	today, err := r.Today(ctx, seller(ctx))
+	today, err := todayOf(ctx)
 	view := invoicing.View{SetupComplete: true, Today: today}
 	return func(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID, ids []int64) ([]*model.InvoiceLine, error) {
 		result, err := invoicing.Lines(ctx, tx, seller, view, grid.ByNumber(allLineColumns(), ids))

@@ -200,7 +200,7 @@ func announceLines(ctx context.Context, rows []invoicing.Line) {
 // lineView returns what lines are seen under, and the month to show: the one asked for, or the greatest loaded.
 // A nil month stands for no month at all.
 func (r *Resolver) lineView(ctx context.Context, asked *civil.YearMonth) (invoicing.View, *civil.YearMonth, error) {
-	today, err := r.Today(ctx, seller(ctx))
+	today, err := todayOf(ctx)
 	if err != nil {
 		return invoicing.View{}, nil, err
 	}

@@ -70,7 +70,7 @@ func (r *Resolver) nodesOfType(ctx context.Context, rows reading, typeName strin
 	case typeOffer:
 		return rowNodes(ctx, rows, numbers, offersByID, func(o *model.Offer) string { return o.ID })
 	case typeContract:
-		today, err := r.Today(ctx, seller(ctx))
+		today, err := todayOf(ctx)
 		if err != nil {
 			return nil, err
 		}

@@ -11,6 +11,7 @@ import (
 
 	"crosswalk/graph/loaders"
 	"crosswalk/graph/model"
+	"crosswalk/internal/civil"
 )
 
 // responseScope is what the resolvers of one response share: of the only one of a query or mutation, and of each
@@ -18,6 +19,8 @@ import (
 type responseScope struct {
 	loaders      *loaders.Set
 	entryRecords *dataloader.Loader[entryRecord, model.Node]
+	// today is the date in the seller's time zone.
+	today func() (civil.Date, error)
 }
 
 type scopeKey struct{}
@@ -27,6 +30,9 @@ type scopeKey struct{}
 func scopeOf(ctx context.Context) *responseScope {
 	return ctx.Value(scopeKey{}).(func() *responseScope)()
 }
+
+// todayOf returns the date in the seller's time zone.
+func todayOf(ctx context.Context) (civil.Date, error) { return scopeOf(ctx).today() }
 
 func loadersFrom(ctx context.Context) *loaders.Set { return scopeOf(ctx).loaders }
 
@@ -70,9 +76,11 @@ func (o Operation) withScope(ctx context.Context) (context.Context, func() *resp
 	ctx = context.WithValue(ctx, scopeKey{}, func() *responseScope { return scope() })
 	scope = sync.OnceValue(func() *responseScope {
 		deadline := time.Now().Add(o.Budget)
+		today := sync.OnceValues(func() (civil.Date, error) { return o.Today(ctx, seller(ctx)) })
 		return &responseScope{
-			loaders:      loaders.NewSet(ctx, o.DB, o.Directory, seller(ctx), o.Today, deadline),
+			loaders:      loaders.NewSet(ctx, o.DB, o.Directory, seller(ctx), today, deadline),
 			entryRecords: o.newEntryRecords(ctx),
+			today:        today,
 		}
 	})
 	return ctx, scope

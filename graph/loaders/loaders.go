@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
+	"crosswalk/internal/civil"
 	"crosswalk/internal/mapping"
 	"crosswalk/internal/postgres"
 	"crosswalk/internal/psa"
@@ -73,9 +74,9 @@ type Outcome struct {
 	RetryAt time.Time
 }
 
-// NewSet returns the loaders of one operation of seller. Look-ups take until deadline at the longest; ctx
+// NewSet returns the loaders of one operation of seller, whose date today tells. Look-ups take until deadline at the longest; ctx
 // is the operation's, and ends them all.
-func NewSet(ctx context.Context, db *postgres.DB, directory *psa.Directory, seller postgres.SellerID, today mapping.Today, deadline time.Time) *Set {
+func NewSet(ctx context.Context, db *postgres.DB, directory *psa.Directory, seller postgres.SellerID, today func() (civil.Date, error), deadline time.Time) *Set {
 	s := &Set{db: db, directory: directory, seller: seller, deadline: deadline}
 	s.Companies = newRecords(ctx, s, kind[psa.Company]{
 		live: directory.Companies.Look, mirror: psa.Companies.Find, deleted: func(c psa.Company) bool { return c.Deleted },
@@ -140,7 +141,7 @@ func lookUp[T any](ctx context.Context, s *Set, k kind[T], ids []psa.RecordID) (
 		return found, nil
 	}
 	var copies map[psa.RecordID]T
-	err = s.db.Seller(s.seller).Read(ctx, func(ctx context.Context, tx *postgres.Tx) error {
+	err = s.db.Seller(s.seller).ReadOne(ctx, func(ctx context.Context, tx *postgres.Tx) error {
 		copies, err = k.mirror(ctx, tx, s.seller, others)
 		return err
 	})

@@ -125,8 +125,8 @@ func (r sellerRow) seller() (Seller, error) {
 // Seller returns one seller, or ErrNotFound, wrapped.
 func (s *Service) Seller(ctx context.Context, id postgres.SellerID) (Seller, error) {
 	var row sellerRow
-	err := s.db.Seller(id).Read(ctx, func(ctx context.Context, tx *postgres.Tx) error {
-		return tx.GetContext(ctx, &row, `
+	err := s.db.Seller(id).ReadOne(ctx, func(ctx context.Context, tx *postgres.Tx) error {
+		return tx.GetContext(postgres.Reuse(ctx), &row, `
 			SELECT id, name, time_zone, platform_url
 			FROM seller
 			WHERE id = $1`, id)

@@ -55,4 +55,25 @@ func measurePages(ctx context.Context, b *bench) error {
 	return os.WriteFile(b.Picture, []byte(picture(all)), 0o644)
 }
 
+// lineColumns are those of the Invoices tab.
+const lineColumns = `id platformId invoiceNumber invoiceDate invoiceStatus period organization { id name } contract { id platformId }
+	offer { id name vendor { name } } subscription { id name } description chargeType recurrence quantity unitPrice amount { amount currency }
+	chargeStartDate { value origin } chargeEndDate { value origin } psaCompany { recordId name } psaAgreement { recordId name } psaAgreementOrigin
+	psaProduct { recordId identifier } mappingStatus syncStatus syncBlockers { code message subject { __typename id } } syncedAt revision`
+
+// measureLinePages compares pages of invoice lines with those that plain resolvers make.
+func measureLinePages(ctx context.Context, b *bench) error {
+	b.table("page of invoice lines, all columns", "crosswalk, a second", "plain gqlgen resolvers, a second", "ratio")
+	for _, rows := range []int{20, 1000} {
+		query := fmt.Sprintf("{ invoiceLines(period: %q, first: %d) { nodes { %s } pageInfo { hasNextPage endCursor } } }", peak(), rows, lineColumns)
+		results, err := b.takingTurns(ctx, b.Clients, graphQL(b.address, b.token, query), graphQL(b.plain, b.token, query))
+		if err != nil {
+			return err
+		}
+		lane, plain := results[0].perSecond(), results[1].perSecond()
+		b.row(thousands(rows)+" rows", fmt.Sprintf("%.0f", lane), fmt.Sprintf("%.0f", plain), fmt.Sprintf("%.1f", lane/plain))
+	}
+	return nil
+}
+
 func ratio(r float64) string { return fmt.Sprintf("%.2f", r) }

@@ -51,6 +51,7 @@ type section struct {
 func sections() []section {
 	return []section{
 		{"pages", measurePages},
+		{"lines", measureLinePages},
 		{"flat", measureFlatness},
 		{"searches", measureSearches},
 		{"filters", measureFilters},

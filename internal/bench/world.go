@@ -150,7 +150,7 @@ func (w *world) serve(ctx context.Context, change func(*gateway.Config)) (addres
 	}, nil
 }
 
-// psaServer is a simulated ConnectWise with the companies of a market.
+// psaServer is a simulated ConnectWise with the companies, products and agreements of a market.
 type psaServer struct {
 	*simconnectwise.Simulator
 	url   string
@@ -161,6 +161,15 @@ func servePSA(market Market) (*psaServer, error) {
 	simulator := simconnectwise.New(simconnectwise.Options{})
 	for n := 1; n <= market.Companies; n++ {
 		simulator.AddCompany(simconnectwise.Company{ID: n, Identifier: fmt.Sprint("C", n), Name: fmt.Sprint("Company ", n), Currency: "EUR", WithoutContact: true})
+	}
+	for n := 1; n <= market.Offers; n++ {
+		simulator.AddProduct(simconnectwise.Product{ID: n, Identifier: fmt.Sprint("P", n), Description: fmt.Sprint("Product ", n)})
+	}
+	for n := 1; n <= market.Companies; n++ {
+		agreement := simconnectwise.Agreement{ID: n, Name: fmt.Sprint("Agreement ", n), CompanyID: n, Currency: "EUR", StartDate: peak().FirstDay()}
+		if _, err := simulator.AddAgreement(agreement); err != nil {
+			return nil, err
+		}
 	}
 	url, stop, err := listen(simulator)
 	return &psaServer{simulator, url, stop}, err

@@ -219,7 +219,7 @@ func (s *SellerDB) ReadOne(ctx context.Context, fn func(ctx context.Context, tx 
 // anything long.
 func (db *DB) LookUp(ctx context.Context, query string, scan func(*sql.Rows) error, args ...any) error {
 	return one(ctx, db.lookUps, everySeller, func(ctx context.Context, tx *Tx) error {
-		rows, err := tx.QueryContext(Reuse(ctx), query, args...)
+		rows, err := tx.QueryContext(PlannedOnce(ctx), query, args...)
 		if err != nil {
 			return err
 		}

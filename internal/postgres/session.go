@@ -68,14 +68,20 @@ const maxPrepared = 64
 type settings struct {
 	// scope is that of statements outside of transactions.
 	scope string
-	// quicklyPlanned is true where the order of joins is looked for among few tables at a time.
-	quicklyPlanned bool
+	planning
+}
+
+// planning is how statements are planned. What is empty is as the server has it.
+type planning struct {
+	// joins is for how many tables at a time the best order to join them is looked for, seek what it costs to read a page of a
+	// table out of turn, and plans which plans of a prepared statement are used.
+	joins, seek, plans string
 }
 
 type (
-	scopeKey          struct{}
-	reuseKey          struct{}
-	quicklyPlannedKey struct{}
+	scopeKey    struct{}
+	reuseKey    struct{}
+	planningKey struct{}
 )
 
 // withScope returns a context for statements and transactions of a scope.
@@ -93,14 +99,30 @@ func scopeOf(ctx context.Context) string {
 // for statements that are always alike, and planned alike whatever their arguments.
 func Reuse(ctx context.Context) context.Context { return context.WithValue(ctx, reuseKey{}, true) }
 
-// QuicklyPlanned returns a context for statements that join many tables in an order that is good as it is written. Looking
-// for a better one takes longer than reading a page, so that is done for a few tables at a time.
-func QuicklyPlanned(ctx context.Context) context.Context {
-	return context.WithValue(ctx, quicklyPlannedKey{}, true)
+// PlannedOnce is Reuse for statements that read rows by their numbers, for which one plan does, even if another were better for
+// few.
+func PlannedOnce(ctx context.Context) context.Context {
+	plan := planningOf(ctx)
+	plan.plans, plan.seek = "force_generic_plan", cheapSeek
+	return context.WithValue(Reuse(ctx), planningKey{}, plan)
 }
 
-// fewTables is how many those are.
-const fewTables = "4"
+// QuicklyPlanned returns a context for statements that choose the rows of a page and join many tables to them, in an order that is
+// good as it is written. Looking for a better one takes longer than reading the page, so that is done for a few tables at a time.
+func QuicklyPlanned(ctx context.Context) context.Context {
+	plan := planningOf(ctx)
+	plan.joins, plan.seek = "4", cheapSeek
+	return context.WithValue(ctx, planningKey{}, plan)
+}
+
+// cheapSeek is what seeking costs where the server mostly has the pages in memory. At its default, of a spinning disk, it would
+// rather read a table than look a thousand rows up.
+const cheapSeek = "1.1"
+
+func planningOf(ctx context.Context) planning {
+	plan, _ := ctx.Value(planningKey{}).(planning)
+	return plan
+}
 
 // BeginTx begins a transaction and tells it its scope, in one round trip.
 func (s *session) BeginTx(ctx context.Context, options driver.TxOptions) (driver.Tx, error) {
@@ -117,9 +139,14 @@ func (s *session) BeginTx(ctx context.Context, options driver.TxOptions) (driver
 		access = "READ ONLY"
 	}
 	// The scope is a number or a star of our own making, never text from outside.
-	_, err := s.connection.ExecContext(ctx, "BEGIN ISOLATION LEVEL "+isolation+" "+access+"; SET LOCAL crosswalk.seller_id = '"+scope+"'", nil)
+	begin := "BEGIN ISOLATION LEVEL " + isolation + " " + access + "; SET LOCAL crosswalk.seller_id = '" + scope + "'"
+	plan := planningOf(ctx)
+	changes := s.now.planning.changes(plan, "SET LOCAL ")
+	_, err := s.connection.ExecContext(ctx, strings.Join(append([]string{begin}, changes...), "; "), nil)
 	s.stale = s.stale || err != nil // the first half may have been done
-	return s.began(s.connection, err)
+	tx, err := s.began(s.connection, err)
+	s.now.planning = plan
+	return tx, err
 }
 
 func (s *session) began(tx driver.Tx, err error) (driver.Tx, error) {
@@ -153,21 +180,15 @@ func (s *session) left() { s.inTransaction, s.now = false, s.outside }
 
 // enter makes sure that a statement runs with the settings it asks for. A transaction has its scope already.
 func (s *session) enter(ctx context.Context) error {
-	wanted := s.now
-	wanted.quicklyPlanned, _ = ctx.Value(quicklyPlannedKey{}).(bool)
+	wanted := settings{s.now.scope, planningOf(ctx)}
+	set := "SET LOCAL "
 	if !s.inTransaction {
 		wanted.scope = scopeOf(ctx)
+		set = "SET "
 	}
-	set := "SET "
-	if s.inTransaction {
-		set = "SET LOCAL "
-	}
-	var changes []string
+	changes := s.now.planning.changes(wanted.planning, set)
 	if wanted.scope != s.now.scope {
-		changes = append(changes, set+"crosswalk.seller_id = "+orDefault(wanted.scope != "", wanted.scope))
-	}
-	if wanted.quicklyPlanned != s.now.quicklyPlanned {
-		changes = append(changes, set+"join_collapse_limit = "+orDefault(wanted.quicklyPlanned, fewTables))
+		changes = append(changes, set+"crosswalk.seller_id = "+orDefault(wanted.scope))
 	}
 	if len(changes) == 0 {
 		return nil
@@ -180,12 +201,25 @@ func (s *session) enter(ctx context.Context) error {
 	return nil
 }
 
-// orDefault writes the value of a setting, or what stands for that it has none of its own.
-func orDefault(own bool, value string) string {
-	if own {
-		return "'" + value + "'"
+// changes are the statements that make a planning the one wanted.
+func (p planning) changes(wanted planning, set string) []string {
+	var changes []string
+	for name, values := range map[string][2]string{
+		"join_collapse_limit": {p.joins, wanted.joins}, "random_page_cost": {p.seek, wanted.seek}, "plan_cache_mode": {p.plans, wanted.plans},
+	} {
+		if values[0] != values[1] {
+			changes = append(changes, set+name+" = "+orDefault(values[1]))
+		}
 	}
-	return "DEFAULT"
+	return changes
+}
+
+// orDefault writes the value of a setting; empty is what the session began with.
+func orDefault(value string) string {
+	if value == "" {
+		return "DEFAULT"
+	}
+	return "'" + value + "'"
 }
 
 // ExecContext runs a statement.

@@ -105,6 +105,9 @@ func isSteady(c Condition) bool {
 	return false
 }
 
+// byNumber is the condition of the rows with certain numbers.
+type byNumber struct{ Condition }
+
 // maxValues bounds the lists of values in a condition.
 const maxValues = 1000
 

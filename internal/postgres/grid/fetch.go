@@ -41,9 +41,13 @@ func (r Request) IsOneStatement() bool {
 }
 
 // ByNumber is the request for the rows with the numbers given, at most MaxSize, of a list whose number is the
-// column id.
+// column id. It reads alike however many they are.
 func ByNumber(columns []string, numbers []int64) Request {
-	return Request{Columns: columns, Where: OneOf("id", numbers), Page: FirstRows(len(numbers))}
+	page := FirstRows(MaxSize)
+	if len(numbers) == 0 {
+		page = FirstRows(0)
+	}
+	return Request{Columns: columns, Where: byNumber{OneOf("id", numbers)}, Page: page}
 }
 
 // Facet asks for the distinct values of a column among the rows where a condition holds.
@@ -239,7 +243,10 @@ func (f *fetch[T]) read(window int) ([]T, error) {
 		selected = append(selected, "("+strings.Replace(f.req.KnownTotal, "$1", s.arg(f.seller)+"::bigint", 1)+`) AS "_total"`)
 	}
 	ctx := f.ctx
-	if page.offset == 0 && f.isSteady(window) {
+	switch _, isByNumber := f.req.Where.(byNumber); {
+	case isByNumber:
+		ctx = postgres.PlannedOnce(ctx)
+	case page.offset == 0 && f.isSteady(window):
 		ctx = postgres.Reuse(ctx)
 	}
 	// The size is part of the text, so that the statement is planned for it when it is prepared.
