@@ -112,6 +112,8 @@ func pagesOfSmoke() map[string]string {
 		"mappingSummary":                   "{ mappingSummary { organizations { total } offers { total } } }",
 		"20 organizations that are mapped": "{ " + organizations("first: 20, filter: {mappingStatus: [MAPPED]}", "", columns) + " }",
 		"20 lines, by month":               `{ invoiceLines(period: "2026-05", first: 20) { nodes { invoiceNumber quantity organization { name } } } }`,
+		"20 lines, all columns":            `{ invoiceLines(period: "2026-05", first: 20) { nodes { ` + lineColumns + ` } } }`,
+		"20 lines that are ready":          `{ invoiceLines(period: "2026-05", first: 20, filter: {syncStatus: [READY]}) { nodes { invoiceNumber syncStatus } } }`,
 	}
 }
 

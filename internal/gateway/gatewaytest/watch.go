@@ -124,6 +124,7 @@ func relay(t testing.TB, into *Statements, dial func() (net.Conn, error)) *net.T
 
 // pass copies what a client of PostgreSQL sends: one message without a type, then messages that begin with one.
 func pass(into *Statements, client io.Reader, server io.Writer) error {
+	prepared := make(map[string]string) // by name
 	for header := make([]byte, 4); ; header = make([]byte, 5) {
 		if _, err := io.ReadFull(client, header); err != nil {
 			return err
@@ -138,7 +139,9 @@ func pass(into *Statements, client io.Reader, server io.Writer) error {
 		case len(header) == 5 && header[0] == 'Q':
 			into.add(string(texts[0]))
 		case len(header) == 5 && header[0] == 'P': // the statement's name goes first
-			into.add(string(texts[1]))
+			prepared[string(texts[0])] = string(texts[1])
+		case len(header) == 5 && header[0] == 'B': // it is run, on a portal whose name goes first
+			into.add(prepared[string(texts[1])])
 		}
 		if _, err := server.Write(append(header, body...)); err != nil {
 			return err
