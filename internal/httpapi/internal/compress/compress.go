@@ -30,7 +30,7 @@ const (
 // Writer writes whole bodies. The zero value is ready for use, also by several
 // goroutines at once.
 type Writer struct {
-	gzip, zstd sync.Pool
+	gzip, zstd, joined sync.Pool
 }
 
 // Write sends the parts, one after the other, as one body with status. It
@@ -52,7 +52,7 @@ func (c *Writer) Write(w http.ResponseWriter, r *http.Request, status int, parts
 	header.Set("Content-Length", strconv.Itoa(length))
 	w.WriteHeader(status)
 	if length <= maxJoined {
-		parts = [][]byte{bytes.Join(parts, nil)}
+		return c.writeJoined(w, parts)
 	}
 	return writeAll(w, parts)
 }
@@ -81,6 +81,19 @@ func (c *Writer) compressed(w http.ResponseWriter, encoding string, parts [][]by
 		return err
 	}
 	return compressor.Close()
+}
+
+// writeJoined sends the parts at once.
+func (c *Writer) writeJoined(w io.Writer, parts [][]byte) error {
+	body, ok := c.joined.Get().(*bytes.Buffer)
+	if !ok {
+		body = new(bytes.Buffer)
+	}
+	defer c.joined.Put(body)
+	body.Reset()
+	_ = writeAll(body, parts) // which does not fail
+	_, err := w.Write(body.Bytes())
+	return err
 }
 
 func writeAll(w io.Writer, parts [][]byte) error {
