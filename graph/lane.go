@@ -77,6 +77,17 @@ type writtenPage struct {
 	field graphql.CollectedField
 	// written is the page, nil as long as there is none.
 	written *wire.Buffer
+	// selection is what is selected of it, once that was asked for.
+	selection *selection
+}
+
+// selected returns what is selected of the page, for its resolver, which asks again and again.
+func (p *writtenPage) selected(ctx context.Context) selection {
+	if p.selection == nil {
+		collected := collectSelection(ctx)
+		p.selection = &collected
+	}
+	return *p.selection
 }
 
 type pageKey struct{}

@@ -15,6 +15,13 @@ type selection struct {
 
 // selectionOf returns what is selected below the field being resolved.
 func selectionOf(ctx context.Context) selection {
+	if page := pageToWrite(ctx); page != nil {
+		return page.selected(ctx)
+	}
+	return collectSelection(ctx)
+}
+
+func collectSelection(ctx context.Context) selection {
 	operation := graphql.GetOperationContext(ctx)
 	field := graphql.GetFieldContext(ctx).Field
 	return selection{operation, graphql.CollectFields(operation, field.Selections, nil)}

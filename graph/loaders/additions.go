@@ -73,7 +73,11 @@ func (s *Set) additionsOf(waiting context.Context, agreement psa.RecordID) Addit
 	}
 	defer s.listings.Release(1)
 	found, err := s.directory.Additions.Look(waiting, s.seller, []psa.RecordID{agreement})
-	return AdditionList{Additions: found[agreement].Additions, Err: err}
+	list := AdditionList{Err: err}
+	if answer := found[agreement]; answer != nil {
+		list.Additions = answer.Additions
+	}
+	return list
 }
 
 // findAdditions finds Additions in the lists of their agreements. One that is not found is not Live while

@@ -107,7 +107,7 @@ func (s *Set) Outcome() Outcome {
 
 // kind says how records of one kind are read.
 type kind[T any] struct {
-	live    func(context.Context, postgres.SellerID, []psa.RecordID) (map[psa.RecordID]T, error)
+	live    func(context.Context, postgres.SellerID, []psa.RecordID) (map[psa.RecordID]*T, error)
 	mirror  func(context.Context, *postgres.Tx, postgres.SellerID, []psa.RecordID) (map[psa.RecordID]T, error)
 	deleted func(T) bool
 }
@@ -131,8 +131,8 @@ func lookUp[T any](ctx context.Context, s *Set, k kind[T], ids []psa.RecordID) (
 	found := make(map[psa.RecordID]Found[T], len(ids))
 	var others []psa.RecordID
 	for _, id := range ids {
-		if record, ok := live[id]; ok {
-			found[id] = Found[T]{Record: record, Live: true, Deleted: k.deleted(record)}
+		if record := live[id]; record != nil {
+			found[id] = Found[T]{Record: *record, Live: true, Deleted: k.deleted(*record)}
 		} else {
 			others = append(others, id)
 		}

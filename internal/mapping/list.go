@@ -56,9 +56,7 @@ func (m mirrorSearch) matching(seller postgres.SellerID, text string) grid.Searc
 
 // Totals count the records of one kind, whatever a list is filtered by.
 type Totals struct {
-	Total    int `db:"total"`
-	Mapped   int `db:"mapped"`
-	Excluded int `db:"excluded"`
+	Total, Mapped, Excluded int
 }
 
 // Unmapped is what is not mapped.
@@ -66,24 +64,26 @@ func (t Totals) Unmapped() int { return t.Total - t.Mapped }
 
 // ReadTotals returns the totals of every kind, and when they held. They are kept, not counted.
 func ReadTotals(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID) (map[Kind]Totals, time.Time, error) {
-	var rows []struct {
-		Kind *Kind     `db:"kind"`
-		AsOf time.Time `db:"as_of"`
-		Totals
-	}
-	err := tx.SelectContext(postgres.Reuse(ctx), &rows, `
-		SELECT t.kind, coalesce(t.total, 0) AS total, coalesce(t.mapped, 0) AS mapped, coalesce(t.excluded, 0) AS excluded, now() AS as_of
+	rows, err := tx.QueryContext(postgres.Reuse(ctx), `
+		SELECT coalesce(t.kind, ''), coalesce(t.total, 0), coalesce(t.mapped, 0), coalesce(t.excluded, 0), now()
 		FROM (SELECT) always
 		LEFT JOIN mapping_total t ON t.seller_id = $1`,
 		seller)
 	if err != nil {
 		return nil, time.Time{}, fmt.Errorf("read totals: %w", err)
 	}
-	totals := make(map[Kind]Totals, len(rows))
-	for _, row := range rows {
-		if row.Kind != nil {
-			totals[*row.Kind] = row.Totals
+	defer rows.Close()
+	totals := make(map[Kind]Totals)
+	var asOf time.Time
+	for rows.Next() {
+		var kind Kind
+		var t Totals
+		if err := rows.Scan(&kind, &t.Total, &t.Mapped, &t.Excluded, &asOf); err != nil {
+			return nil, time.Time{}, fmt.Errorf("read totals: %w", err)
+		}
+		if kind != "" {
+			totals[kind] = t
 		}
 	}
-	return totals, rows[0].AsOf, nil
+	return totals, asOf, rows.Err()
 }

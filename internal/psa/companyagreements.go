@@ -17,12 +17,13 @@ func (d *Directory) RefreshAgreementsOf(ctx context.Context, db *postgres.Seller
 	if err != nil {
 		return err
 	}
+	listed := found[company].Agreements // there is an answer for every company, if an empty one
 	var others []RecordID
 	err = db.Write(ctx, func(ctx context.Context, tx *postgres.Tx) error {
-		if _, err := Agreements.Save(ctx, tx, db.ID(), found[company].Agreements); err != nil {
+		if _, err := Agreements.Save(ctx, tx, db.ID(), listed); err != nil {
 			return err
 		}
-		others, err = unlistedAgreements(ctx, tx, db.ID(), company, found[company].Agreements)
+		others, err = unlistedAgreements(ctx, tx, db.ID(), company, listed)
 		return err
 	})
 	if err != nil || len(others) == 0 {

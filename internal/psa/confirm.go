@@ -2,8 +2,6 @@ package psa
 
 import (
 	"context"
-	"maps"
-	"slices"
 
 	"crosswalk/internal/postgres"
 )
@@ -31,9 +29,11 @@ func Confirm[T any, R mirrored[T]](ctx context.Context, book *Book[T], mirror *M
 	if err != nil {
 		return c
 	}
-	c.found = slices.Collect(maps.Values(found))
+	for _, record := range found {
+		c.found = append(c.found, *record)
+	}
 	for _, id := range ids {
-		if _, ok := found[id]; !ok {
+		if found[id] == nil {
 			c.gone = append(c.gone, id)
 		}
 	}

@@ -150,17 +150,18 @@ func newBook[T any](options bookOptions, fetch func(Client, context.Context, []R
 }
 
 // Look returns the live records of the ids that exist; an id missing from the answer does not exist. It
-// waits until ctx is done at the longest and then returns *UnavailableError, as when ConnectWise does not answer.
-func (b *Book[T]) Look(ctx context.Context, seller postgres.SellerID, ids []RecordID) (map[RecordID]T, error) {
+// waits until ctx is done at the longest and then returns *UnavailableError, as when ConnectWise does not answer. Others get
+// the same records, which nobody may change.
+func (b *Book[T]) Look(ctx context.Context, seller postgres.SellerID, ids []RecordID) (map[RecordID]*T, error) {
 	return b.lookup(ctx, seller, ids, false)
 }
 
-func (b *Book[T]) lookup(ctx context.Context, seller postgres.SellerID, ids []RecordID, anew bool) (map[RecordID]T, error) {
+func (b *Book[T]) lookup(ctx context.Context, seller postgres.SellerID, ids []RecordID, anew bool) (map[RecordID]*T, error) {
 	wanted := make(map[RecordID]*entry[T], len(ids))
 	if missing := b.claim(seller, ids, anew, wanted); len(missing) > 0 {
 		go b.ask(context.WithoutCancel(ctx), seller, missing)
 	}
-	found := make(map[RecordID]T, len(wanted))
+	found := make(map[RecordID]*T, len(wanted))
 	for id, e := range wanted {
 		select {
 		case <-e.done:
@@ -171,7 +172,7 @@ func (b *Book[T]) lookup(ctx context.Context, seller postgres.SellerID, ids []Re
 			return nil, e.err
 		}
 		if e.found {
-			found[id] = e.record
+			found[id] = &e.record
 		}
 	}
 	return found, nil
