@@ -108,7 +108,7 @@ func OpenAsOwner(ctx context.Context, dsn string, options Options) (*DB, error) 
 
 // sessionDSN adds the session settings every connection runs with: UTC, bounds on what one statement or an idle
 // transaction may cost, and no compiling of queries, which takes longer than even the largest counts do. A session
-// whose machine is gone without a word ends within half a minute, and the locks it held with it.
+// whose machine or process stands still or is gone without a word ends within half a minute, and the locks it held with it.
 func sessionDSN(dsn string, options Options) string {
 	timeout := options.StatementTimeout
 	if timeout <= 0 {
@@ -119,7 +119,7 @@ func sessionDSN(dsn string, options Options) string {
 		"application_name", "crosswalk",
 		"jit", "off",
 		"statement_timeout", fmt.Sprint(timeout.Milliseconds()),
-		"idle_in_transaction_session_timeout", "60000",
+		"idle_in_transaction_session_timeout", "30000",
 		"tcp_keepalives_idle", "15",
 		"tcp_keepalives_interval", "5",
 		"tcp_keepalives_count", "3",
