@@ -203,6 +203,9 @@ func (s *session) enter(ctx context.Context) error {
 
 // changes are the statements that make a planning the one wanted.
 func (p planning) changes(wanted planning, set string) []string {
+	if p == wanted {
+		return nil
+	}
 	var changes []string
 	for name, values := range map[string][2]string{
 		"join_collapse_limit": {p.joins, wanted.joins}, "random_page_cost": {p.seek, wanted.seek}, "plan_cache_mode": {p.plans, wanted.plans},
