@@ -143,7 +143,7 @@ func (l lane[R, X]) write(ctx context.Context, result *grid.Result[R], facets an
 	if compiled == nil {
 		return false
 	}
-	shown, err := l.show(ctx, selectionOf(ctx).nodes(), result.Rows)
+	shown, err := l.show(ctx, place.selected(ctx).nodes(), result.Rows)
 	if err != nil {
 		return false // the ordinary resolver will meet it again, and say where
 	}
@@ -174,16 +174,21 @@ func (l lane[R, X]) connectionFields() wire.Fields[page[R, X]] {
 		"cursor": wire.Text(func(e *edge[R, X]) string { return e.page.Cursor(e.at) }),
 		"node":   wire.Nested(l.fields, func(e *edge[R, X]) *X { return &e.page.shown[e.at] }, l.node, "Node"),
 	}
-	fields := wire.Fields[shown]{
+	return withFields(wire.Fields[shown]{
 		"nodes":      wire.List(l.fields, func(p *shown) []X { return p.shown }, l.node, "Node"),
 		"edges":      wire.List(edges, (*shown).edges, l.edge),
 		"totalCount": wire.Int(func(p *shown) int { return p.Total }),
 		"pageInfo":   wire.Nested(pageInfoFields[R, X](), (*shown).itself, "PageInfo"),
 		"range":      wire.Nested(pageRangeFields[R, X](), (*shown).unlessEmpty, "PageRange"),
 		"facets":     l.facets,
-	}
-	maps.Copy(fields, l.more)
-	return fields
+	}, l.more)
+}
+
+// withFields returns fields with more of them.
+func withFields[T any](fields, more wire.Fields[T]) wire.Fields[T] {
+	all := maps.Clone(fields)
+	maps.Copy(all, more)
+	return all
 }
 
 func (p *page[R, X]) itself() *page[R, X] { return p }

@@ -2,7 +2,6 @@ package graph
 
 import (
 	"context"
-	"maps"
 	"time"
 
 	"crosswalk/graph/loaders"
@@ -26,14 +25,8 @@ func showContracts(ctx context.Context, selected selection, rows []mapping.Contr
 	if err != nil || !selected.has("organization") {
 		return shown, err
 	}
-	numbers := make([]int64, len(rows))
-	for i, row := range rows {
-		numbers[i] = row.OrganizationID
-	}
-	organizations, err := rowsByNumber(ctx, loadersFrom(ctx).Organizations, numbers, selected.under("organization"), toCompany.show)
-	for i := range shown {
-		shown[i].organization = organizations[rows[i].OrganizationID]
-	}
+	err = lookUpRows(ctx, loadersFrom(ctx).Organizations, rows, func(c mapping.Contract) int64 { return c.OrganizationID },
+		selected.under("organization"), toCompany.show, func(at int, found *shownOrganization) { shown[at].organization = found })
 	return shown, err
 }
 
@@ -76,13 +69,8 @@ var (
 	}
 	// laneContractFieldsAlone are all but the organization.
 	laneContractFieldsAlone = withFields(ownContractFields, wire.Fields[shownContract]{
-		"psaAgreement": wire.Nested(laneAgreementFields, func(s *shownContract) *loaders.Found[psa.Agreement] { return s.used }, typePsaAgreement, "Node"),
-		"mappingStatus": wire.Text(func(s *shownContract) model.MappingStatus {
-			if s.mapped == nil {
-				return model.MappingStatusUnmapped
-			}
-			return liveStatusOf(*s.mapped)
-		}),
+		"psaAgreement":         wire.Nested(laneAgreementFields, func(s *shownContract) *loaders.Found[psa.Agreement] { return s.used }, typePsaAgreement, "Node"),
+		"mappingStatus":        wire.Text(func(s *shownContract) model.MappingStatus { return badge(s.mapped) }),
 		"mappingStatusMessage": wire.OptionalText((*shownContract).message),
 	})
 	laneContractFields = withFields(laneContractFieldsAlone, wire.Fields[shownContract]{
@@ -99,13 +87,6 @@ func (s *shownContract) message() (message *string) {
 		message = optional(agreementProblems[model.SyncBlockerCode(*s.row.AgreementProblem)])
 	}
 	return message
-}
-
-// withFields returns fields with more of them.
-func withFields[T any](fields, more wire.Fields[T]) wire.Fields[T] {
-	all := maps.Clone(fields)
-	maps.Copy(all, more)
-	return all
 }
 
 // contractLane writes pages of contracts.

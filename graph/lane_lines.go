@@ -2,7 +2,6 @@ package graph
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -49,23 +48,36 @@ func showLines(ctx context.Context, selected selection, rows []invoicing.Line) (
 			shown[i].explain()
 		}
 	}
-	look := lineLookUps{set: loadersFrom(ctx), rows: rows, shown: shown}
+	set := loadersFrom(ctx)
 	if selected.has("organization") || subjects {
-		look.organizations(ctx, selected.under("organization"))
+		err := lookUpRows(ctx, set.Organizations, rows, func(l invoicing.Line) int64 { return l.OrganizationID },
+			selected.under("organization"), toCompany.show, func(at int, found *shownOrganization) { shown[at].organization = found })
+		if err != nil {
+			return nil, err
+		}
 	}
 	if selected.has("contract") || subjects {
-		look.contracts(ctx, selected.under("contract"))
+		err := lookUpRows(ctx, set.Contracts, rows, func(l invoicing.Line) int64 { return l.ContractID },
+			selected.under("contract"), showContractsAlone, func(at int, found *shownContract) { shown[at].contract = found })
+		if err != nil {
+			return nil, err
+		}
 	}
 	if selected.has("offer") || subjects {
-		look.offers(ctx, selected.under("offer"))
+		err := lookUpRows(ctx, set.Offers, rows, func(l invoicing.Line) int64 { return l.OfferID },
+			selected.under("offer"), toProduct.show, func(at int, found *shownOffer) { shown[at].offer = found })
+		if err != nil {
+			return nil, err
+		}
 	}
 	if selected.has("psaAddition") {
-		look.additions(ctx)
+		err := lookUpAll(ctx, set.Posted, rows, func(l invoicing.Line) *int64 { return l.AdditionID },
+			func(at int, found *psa.Addition) { shown[at].addition = found })
+		if err != nil {
+			return nil, err
+		}
 	}
-	if verified := selected.has("mappingStatus"); verified || selected.has("psaCompany", "psaAgreement", "psaProduct") {
-		look.records(ctx, selected, verified)
-	}
-	return shown, look.err
+	return shown, verifyLines(ctx, selected, rows, shown)
 }
 
 // explain says why the line is not posted.
@@ -76,105 +88,30 @@ func (s *shownLine) explain() {
 	}
 }
 
-// lineLookUps looks up what lines refer to, until something fails.
-type lineLookUps struct {
-	set   *loaders.Set
-	rows  []invoicing.Line
-	shown []shownLine
-	err   error
-}
-
-func (l *lineLookUps) numbers(of func(*invoicing.Line) int64) []int64 {
-	numbers := make([]int64, len(l.rows))
-	for i := range l.rows {
-		numbers[i] = of(&l.rows[i])
-	}
-	return numbers
-}
-
-func (l *lineLookUps) organizations(ctx context.Context, selected selection) {
-	if l.err != nil {
-		return
-	}
-	found, err := rowsByNumber(ctx, l.set.Organizations, l.numbers(func(r *invoicing.Line) int64 { return r.OrganizationID }), selected, toCompany.show)
-	for i := range l.shown {
-		l.shown[i].organization = found[l.rows[i].OrganizationID]
-	}
-	l.err = err
-}
-
-func (l *lineLookUps) contracts(ctx context.Context, selected selection) {
-	if l.err != nil {
-		return
-	}
-	found, err := rowsByNumber(ctx, l.set.Contracts, l.numbers(func(r *invoicing.Line) int64 { return r.ContractID }), selected, showContractsAlone)
-	for i := range l.shown {
-		l.shown[i].contract = found[l.rows[i].ContractID]
-	}
-	l.err = err
-}
-
-func (l *lineLookUps) offers(ctx context.Context, selected selection) {
-	if l.err != nil {
-		return
-	}
-	found, err := rowsByNumber(ctx, l.set.Offers, l.numbers(func(r *invoicing.Line) int64 { return r.OfferID }), selected, toProduct.show)
-	for i := range l.shown {
-		l.shown[i].offer = found[l.rows[i].OfferID]
-	}
-	l.err = err
-}
-
-func (l *lineLookUps) additions(ctx context.Context) {
-	var numbers []int64
-	for _, row := range l.rows {
-		if row.AdditionID != nil {
-			numbers = append(numbers, *row.AdditionID)
-		}
-	}
-	if l.err != nil || len(numbers) == 0 {
-		return
-	}
-	slices.Sort(numbers)
-	numbers = slices.Compact(numbers)
-	found, err := l.set.Posted.LoadAll(ctx, numbers)
-	if l.err = err; err != nil {
-		return
-	}
-	for i, row := range l.rows {
-		if row.AdditionID != nil {
-			at, _ := slices.BinarySearch(numbers, *row.AdditionID)
-			l.shown[i].addition = &found[at]
-		}
-	}
-}
-
-// records looks up what lines would be posted to, in all three lists of ConnectWise at the same time; all of it if the lines are
-// verified.
-func (l *lineLookUps) records(ctx context.Context, selected selection, verified bool) {
-	if l.err != nil {
-		return
-	}
+// verifyLines looks up what is selected of what lines would be posted to, in all lists of ConnectWise at the same time; for the
+// status of their mappings that is all of it.
+func verifyLines(ctx context.Context, selected selection, rows []invoicing.Line, shown []shownLine) error {
+	set := loadersFrom(ctx)
 	var all errgroup.Group
-	if verified || selected.has("psaCompany") {
+	if selected.has("psaCompany", "mappingStatus") {
 		all.Go(func() error {
-			return lookUpAll(ctx, l.set.Companies, l.rows, func(r invoicing.Line) *psa.RecordID { return r.PsaCompanyID },
-				func(at int, found *loaders.Found[psa.Company]) { l.shown[at].company = found })
+			return lookUpAll(ctx, set.Companies, rows, func(l invoicing.Line) *psa.RecordID { return l.PsaCompanyID },
+				func(at int, found *loaders.Found[psa.Company]) { shown[at].company = found })
 		})
 	}
-	if verified || selected.has("psaAgreement") {
+	if selected.has("psaAgreement", "mappingStatus") {
 		all.Go(func() error {
-			return lookUpAll(ctx, l.set.Agreements, l.rows, func(r invoicing.Line) *psa.RecordID { return r.PsaAgreementID },
-				func(at int, found *loaders.Found[psa.Agreement]) { l.shown[at].agreement = found })
+			return lookUpAll(ctx, set.Agreements, rows, func(l invoicing.Line) *psa.RecordID { return l.PsaAgreementID },
+				func(at int, found *loaders.Found[psa.Agreement]) { shown[at].agreement = found })
 		})
 	}
-	if verified || selected.has("psaProduct") {
+	if selected.has("psaProduct", "mappingStatus") {
 		all.Go(func() error {
-			return lookUpAll(ctx, l.set.Products, l.rows, func(r invoicing.Line) *psa.RecordID { return r.PsaProductID },
-				func(at int, found *loaders.Found[psa.Product]) { l.shown[at].product = found })
+			return lookUpAll(ctx, set.Products, rows, func(l invoicing.Line) *psa.RecordID { return l.PsaProductID },
+				func(at int, found *loaders.Found[psa.Product]) { shown[at].product = found })
 		})
 	}
-	l.err = all.Wait()
+	return all.Wait()
 }
 
 // mappingStatus is the stored state with the overlay of what ConnectWise answers now about each record.

@@ -2,7 +2,6 @@ package graph
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"time"
 
@@ -55,9 +54,9 @@ func (m mappedTo[R, P]) show(ctx context.Context, selected selection, rows []R) 
 	return shown, err
 }
 
-// lookUpAll looks up the records that rows refer to, and hands over what it found by the place of the row.
-func lookUpAll[R, P any](ctx context.Context, records *loaders.Records[P], rows []R, number func(R) *psa.RecordID, found func(at int, record *loaders.Found[P])) error {
-	var numbers []psa.RecordID
+// lookUpAll looks up what rows refer to by numbers, and hands over what it found by the place of the row.
+func lookUpAll[K comparable, V, R any](ctx context.Context, loader *loaders.Loader[K, V], rows []R, number func(R) *K, found func(at int, value *V)) error {
+	var numbers []K
 	var places []int
 	for i, row := range rows {
 		if n := number(row); n != nil {
@@ -67,30 +66,58 @@ func lookUpAll[R, P any](ctx context.Context, records *loaders.Records[P], rows 
 	if len(numbers) == 0 {
 		return nil
 	}
-	all, err := records.LoadAll(ctx, numbers)
+	all, err := loader.LoadAll(ctx, numbers)
 	for i := range all {
 		found(places[i], &all[i])
 	}
 	return err
 }
 
+// lookUpRows looks up the rows that rows belong to, each once, and what is selected of them, and hands over what is shown by
+// the place of the row.
+func lookUpRows[V, X, R any](ctx context.Context, loader *loaders.Rows[V], rows []R, number func(R) int64, selected selection,
+	show func(context.Context, selection, []V) ([]X, error), found func(at int, shown *X),
+) error {
+	numbers := make([]int64, len(rows))
+	for i, row := range rows {
+		numbers[i] = number(row)
+	}
+	distinct := slices.Compact(slices.Sorted(slices.Values(numbers)))
+	all, err := loader.LoadAll(ctx, distinct)
+	if err != nil {
+		return err
+	}
+	shown, err := show(ctx, selected, all)
+	if err != nil {
+		return err
+	}
+	for i, n := range numbers {
+		at, _ := slices.BinarySearch(distinct, n)
+		found(i, &shown[at])
+	}
+	return nil
+}
+
+// badge is the status of a row that is mapped to a record, or to none.
+func badge[P any](target *loaders.Found[P]) model.MappingStatus {
+	if target == nil {
+		return model.MappingStatusUnmapped
+	}
+	return liveStatusOf(*target)
+}
+
 // fields are those of a row: its own, and those of what it is mapped to.
 func (m mappedTo[R, P]) fields(own wire.Fields[mapped[R, P]], target wire.Field[mapped[R, P]]) wire.Fields[mapped[R, P]] {
-	fields := maps.Clone(own)
-	fields[m.field] = target
-	fields["mappingStatus"] = wire.Text(func(s *mapped[R, P]) model.MappingStatus {
-		if s.target == nil {
-			return model.MappingStatusUnmapped
-		}
-		return liveStatusOf(*s.target)
+	return withFields(own, wire.Fields[mapped[R, P]]{
+		m.field:         target,
+		"mappingStatus": wire.Text(func(s *mapped[R, P]) model.MappingStatus { return badge(s.target) }),
+		"mappingStatusMessage": wire.OptionalText(func(s *mapped[R, P]) *string {
+			if s.target == nil {
+				return nil
+			}
+			return liveMessageOf(*s.target, m.noun)
+		}),
 	})
-	fields["mappingStatusMessage"] = wire.OptionalText(func(s *mapped[R, P]) *string {
-		if s.target == nil {
-			return nil
-		}
-		return liveMessageOf(*s.target, m.noun)
-	})
-	return fields
 }
 
 type (
@@ -192,24 +219,3 @@ var (
 		"lastUpdated": wire.OptionalInstant(func(f *loaders.Found[psa.Agreement]) *time.Time { return optionalInstant(f.Record.LastUpdated) }),
 	}
 )
-
-// rowsByNumber looks up rows that others belong to, each once, and what is selected of them.
-func rowsByNumber[R, X any](ctx context.Context, rows *loaders.Rows[R], numbers []int64, selected selection,
-	show func(context.Context, selection, []R) ([]X, error),
-) (map[int64]*X, error) {
-	slices.Sort(numbers)
-	numbers = slices.Compact(numbers)
-	if len(numbers) == 0 {
-		return nil, nil
-	}
-	found, err := rows.LoadAll(ctx, numbers)
-	if err != nil {
-		return nil, err
-	}
-	shown, err := show(ctx, selected, found)
-	byNumber := make(map[int64]*X, len(shown))
-	for i := range shown {
-		byNumber[numbers[i]] = &shown[i]
-	}
-	return byNumber, err
-}

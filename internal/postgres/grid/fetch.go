@@ -150,8 +150,10 @@ type fetch[T Positioned] struct {
 	req    Request
 
 	after, before *cursor
-	more          bool // there are rows beyond the page in the direction it was read
-	result        Result[T]
+	// stored and worked are the conjuncts of the condition on a list that is read in windows.
+	stored, worked []Condition
+	more           bool // there are rows beyond the page in the direction it was read
+	result         Result[T]
 }
 
 func (f *fetch[T]) run() error {
@@ -188,6 +190,9 @@ func (f *fetch[T]) prepare() error {
 	}
 	if err := prepare(f.ctx, f.tx, f.req.Where, best); err != nil {
 		return err
+	}
+	if f.grid.Windowed {
+		f.stored, f.worked = f.conjuncts()
 	}
 	for _, facet := range f.req.Facets {
 		if err := prepare(f.ctx, f.tx, facet.Where, 0); err != nil {

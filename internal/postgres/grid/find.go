@@ -92,7 +92,7 @@ func (f *search) prepare(ctx context.Context, tx *postgres.Tx, best int) error {
 			if each.Common != nil {
 				conditions[i] = each.Common
 			}
-		case each.Ranked && len(numbers[i]) == best:
+		case each.Ranked && best > 0 && len(numbers[i]) == best:
 			f.best = each.among(numbers[i])
 		default:
 			conditions[i] = each.among(numbers[i])
@@ -173,17 +173,24 @@ func (s *statement) readFirst(seller any, where Condition, window int) (rest Con
 	conjuncts := flat(where)
 	for at, c := range conjuncts {
 		found, ok := c.(*search)
-		if !ok || !found.few && window != bestMatches {
+		if !ok || found.first(window) == nil {
 			continue
 		}
-		first := found.found
-		if window == bestMatches {
-			first = found.best
-		}
-		s.source = fmt.Sprintf("(\nSELECT %[1]s.*\nFROM %[2]s\n%[3]s\nOFFSET 0\n) %[1]s", s.grid.alias(), s.grid.From, s.where(seller, s.build(first)))
+		s.source = fmt.Sprintf("(\nSELECT %[1]s.*\nFROM %[2]s\n%[3]s\nOFFSET 0\n) %[1]s", s.grid.alias(), s.grid.From, s.where(seller, s.build(found.first(window))))
 		return All(slices.Delete(conjuncts, at, at+1)...)
 	}
 	return where
+}
+
+// first is what holds for the rows to read before everything else; nil if the list is better read in its order.
+func (f *search) first(window int) Condition {
+	switch {
+	case window == bestMatches:
+		return f.best
+	case f.few:
+		return f.found
+	}
+	return nil
 }
 
 // hasBest reports whether the request is for the beginning of a ranked list that very much matches.

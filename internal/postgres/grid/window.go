@@ -32,7 +32,7 @@ func (f *fetch[T]) windows() []int {
 	}
 	probe := f.grid.statement()
 	probe.keys(f.req.Order)
-	if _, worked := f.conjuncts(); len(probe.joins) > 0 || len(worked) == 0 {
+	if len(probe.joins) > 0 || len(f.worked) == 0 {
 		return []int{everything}
 	}
 	first := max(200, 10*f.req.Page.size)
@@ -48,8 +48,7 @@ func (f *fetch[T]) isSteady(window int) bool {
 	case bestMatches:
 		return isSteady(All(slices.DeleteFunc(flat(f.req.Where), func(c Condition) bool { return len(searches(c)) > 0 })...))
 	}
-	stored, _ := f.conjuncts()
-	return isSteady(All(stored...))
+	return isSteady(All(f.stored...))
 }
 
 // conjuncts takes the request's condition apart: into what is stored with the rows or holds for nearly all of them, and what
@@ -100,11 +99,11 @@ func (f *fetch[T]) choose(s *statement, window int) {
 	if f.req.Page.offset > 0 {
 		size += " OFFSET " + s.arg(f.req.Page.offset)
 	}
-	if stored, worked := f.conjuncts(); window == everything {
-		f.take(s, append(stored, worked...), beyond, order, size)
+	if window == everything {
+		f.take(s, slices.Concat(f.stored, f.worked), beyond, order, size)
 	} else {
-		f.take(s, stored, beyond, order, strconv.Itoa(window))
-		f.take(s, worked, nil, order, size)
+		f.take(s, f.stored, beyond, order, strconv.Itoa(window))
+		f.take(s, f.worked, nil, order, size)
 	}
 	s.joins = shown
 }

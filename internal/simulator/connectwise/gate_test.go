@@ -7,13 +7,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"crosswalk/internal/civil/civiltest"
 	"crosswalk/internal/simulator/fault"
 )
 
@@ -152,32 +152,12 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
-// stopwatch is a clock that tests turn.
-type stopwatch struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func newStopwatch() *stopwatch { return &stopwatch{now: frozen()} }
-
-func (s *stopwatch) read() time.Time {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.now
-}
-
-func (s *stopwatch) turn(d time.Duration) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.now = s.now.Add(d)
-}
-
 func TestRateLimit(t *testing.T) {
 	t.Parallel()
-	clock := newStopwatch()
-	c := start(t, Options{Clock: clock.read, Settings: Settings{RequestsPerMinute: 2}})
+	clock := civiltest.NewClock(frozen())
+	c := start(t, Options{Clock: clock.Now, Settings: Settings{RequestsPerMinute: 2}})
 	c.get("/company/companies").is(200)
-	clock.turn(20*time.Second + time.Millisecond)
+	clock.Advance(20*time.Second + time.Millisecond)
 	c.get("/company/companies").is(200)
 	refused := c.get("/company/companies").is(429)
 	if got := refused.header.Get("Retry-After"); got != "40" {
@@ -189,7 +169,7 @@ func TestRateLimit(t *testing.T) {
 	if !strings.HasPrefix(page.header.Get("Content-Type"), "text/html") || !strings.Contains(page.body, "<html>") {
 		t.Errorf("with LimitPages a 429 has Content-Type %q and body %s", page.header.Get("Content-Type"), page.body)
 	}
-	clock.turn(40 * time.Second)
+	clock.Advance(40 * time.Second)
 	c.get("/company/companies").is(200)
 	c.configure(func(s *Settings) { s.RequestsPerMinute = 0 })
 	for range 5 {
@@ -202,9 +182,9 @@ func TestRateLimit(t *testing.T) {
 
 func TestLag_HidesNewRecordsFromSearches(t *testing.T) {
 	t.Parallel()
-	clock := newStopwatch()
-	c := start(t, Options{Companies: 1, Products: 1, Agreements: 1, Clock: clock.read})
-	clock.turn(time.Hour)
+	clock := civiltest.NewClock(frozen())
+	c := start(t, Options{Companies: 1, Products: 1, Agreements: 1, Clock: clock.Now})
+	clock.Advance(time.Hour)
 	c.configure(func(s *Settings) { s.SearchLagMilliseconds = 30_000 })
 	c.send("POST", "/company/companies", `{"identifier":"new","name":"New"}`).is(201)
 
@@ -227,9 +207,9 @@ func TestLag_HidesNewRecordsFromSearches(t *testing.T) {
 	check("with lagging searches", 0, 2)
 	c.configure(func(s *Settings) { s.ListLagMilliseconds = 10_000 })
 	check("with lagging lists", 0, 1)
-	clock.turn(10 * time.Second)
+	clock.Advance(10 * time.Second)
 	check("after ten seconds", 0, 2)
-	clock.turn(20 * time.Second)
+	clock.Advance(20 * time.Second)
 	check("after thirty seconds", 1, 2)
 }
 
