@@ -56,8 +56,7 @@ func (m mappedTo[R, P]) show(ctx context.Context, selected selection, rows []R) 
 
 // lookUpAll looks up what rows refer to by numbers, and hands over what it found by the place of the row.
 func lookUpAll[K comparable, V, R any](ctx context.Context, loader *loaders.Loader[K, V], rows []R, number func(R) *K, found func(at int, value *V)) error {
-	var numbers []K
-	var places []int
+	numbers, places := make([]K, 0, len(rows)), make([]int, 0, len(rows))
 	for i, row := range rows {
 		if n := number(row); n != nil {
 			numbers, places = append(numbers, *n), append(places, i)
@@ -67,8 +66,8 @@ func lookUpAll[K comparable, V, R any](ctx context.Context, loader *loaders.Load
 		return nil
 	}
 	all, err := loader.LoadAll(ctx, numbers)
-	for i := range all {
-		found(places[i], &all[i])
+	for i, value := range all {
+		found(places[i], value)
 	}
 	return err
 }
@@ -87,7 +86,11 @@ func lookUpRows[V, X, R any](ctx context.Context, loader *loaders.Rows[V], rows 
 	if err != nil {
 		return err
 	}
-	shown, err := show(ctx, selected, all)
+	belong := make([]V, len(all))
+	for i, row := range all {
+		belong[i] = *row
+	}
+	shown, err := show(ctx, selected, belong)
 	if err != nil {
 		return err
 	}

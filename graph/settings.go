@@ -123,6 +123,7 @@ func (r *mutationResolver) SaveConnectWiseCredentials(ctx context.Context, input
 		APIURL: input.APIURL, CompanyID: input.CompanyID, PublicKey: input.PublicKey,
 		PrivateKey: seal.NewSecret(input.PrivateKey), ClientID: seal.NewSecret(input.ClientID),
 	}
+	var moved bool
 	err := r.DB.Seller(caller.Seller).Write(ctx, func(ctx context.Context, tx *postgres.Tx) error {
 		saved, err := r.Accounts.SaveConnection(ctx, tx, caller.Seller, connection, caller.Subject,
 			func(ctx context.Context, tx *postgres.Tx) (bool, error) {
@@ -135,7 +136,7 @@ func (r *mutationResolver) SaveConnectWiseCredentials(ctx context.Context, input
 		if err != nil {
 			return err
 		}
-		if saved.Moved {
+		if moved = saved.Moved; moved {
 			// Runs first: none may copy anything more of the former ConnectWise into the mirror.
 			if err := jobs.Restart(ctx, tx, caller.Seller); err != nil {
 				return err
@@ -154,6 +155,12 @@ func (r *mutationResolver) SaveConnectWiseCredentials(ctx context.Context, input
 		return nil, err
 	}
 	r.Directory.Forget(caller.Seller)
+	if moved && len(refused) == 0 {
+		// The Agreement Type is to be chosen anew, and no replica may go by the former one.
+		if err := r.Accounts.Settle(ctx); err != nil {
+			return nil, err
+		}
+	}
 	shown, err := r.settings(ctx)
 	return &model.SaveConnectWiseCredentialsPayload{Settings: shown, UserErrors: refused}, err
 }

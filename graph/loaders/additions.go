@@ -4,10 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sync"
 
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/sync/semaphore"
 
 	"crosswalk/internal/postgres"
 	"crosswalk/internal/posting"
@@ -28,39 +26,28 @@ type AdditionList struct {
 // listingsAtATime bounds how many agreements one operation lists at once: each costs a call of its own.
 const listingsAtATime = 8
 
-// addAdditions gives the set its loaders of Additions.
-func (s *Set) addAdditions(ctx context.Context) {
-	s.listings = semaphore.NewWeighted(listingsAtATime)
-	s.AdditionsOf = newLoader(ctx, s.listAdditions)
-	s.Posted = newLoader(ctx, func(ctx context.Context, ids []int64) (map[int64]psa.Addition, error) {
-		var stored map[int64]psa.Addition
-		err := s.db.Seller(s.seller).Read(ctx, func(ctx context.Context, tx *postgres.Tx) (err error) {
-			stored, err = posting.Additions(ctx, tx, s.seller, ids)
-			return err
-		})
-		return stored, err
+// readPosted reads Additions of ours.
+func readPosted(ctx context.Context, s *Set, ids []int64) ([]psa.Addition, error) {
+	var stored map[int64]psa.Addition
+	err := s.db.Seller(s.seller).Read(ctx, func(ctx context.Context, tx *postgres.Tx) (err error) {
+		stored, err = posting.Additions(ctx, tx, s.seller, ids)
+		return err
 	})
-	s.Additions = newLoader(ctx, s.findAdditions)
+	return inOrder(ids, stored), err
 }
 
 // listAdditions lists agreements side by side. Those that the time is up for are not asked for.
-func (s *Set) listAdditions(ctx context.Context, agreements []psa.RecordID) (map[psa.RecordID]AdditionList, error) {
+func listAdditions(ctx context.Context, s *Set, agreements []psa.RecordID) ([]AdditionList, error) {
 	waiting, cancel := context.WithDeadline(ctx, s.deadline)
 	defer cancel()
-	var (
-		mu     sync.Mutex
-		listed = make(map[psa.RecordID]AdditionList, len(agreements))
-		group  errgroup.Group
-	)
-	for _, agreement := range agreements {
+	listed := make([]AdditionList, len(agreements))
+	var group errgroup.Group
+	for i, agreement := range agreements {
 		group.Go(func() error {
-			list := s.additionsOf(waiting, agreement)
-			if _, err := s.note(list.Err); err != nil {
+			listed[i] = s.additionsOf(waiting, agreement)
+			if _, err := s.note(listed[i].Err); err != nil {
 				return fmt.Errorf("list the Additions of agreement %d: %w", agreement, err)
 			}
-			mu.Lock()
-			defer mu.Unlock()
-			listed[agreement] = list
 			return nil
 		})
 	}
@@ -74,15 +61,15 @@ func (s *Set) additionsOf(waiting context.Context, agreement psa.RecordID) Addit
 	defer s.listings.Release(1)
 	found, err := s.directory.Additions.Look(waiting, s.seller, []psa.RecordID{agreement})
 	list := AdditionList{Err: err}
-	if answer := found[agreement]; answer != nil {
-		list.Additions = answer.Additions
+	if err == nil && found[0] != nil {
+		list.Additions = found[0].Additions
 	}
 	return list
 }
 
 // findAdditions finds Additions in the lists of their agreements. One that is not found is not Live while
 // ConnectWise gives no usable answer, and Deleted otherwise.
-func (s *Set) findAdditions(ctx context.Context, keys []AdditionKey) (map[AdditionKey]Found[psa.Addition], error) {
+func findAdditions(ctx context.Context, s *Set, keys []AdditionKey) ([]Found[psa.Addition], error) {
 	for _, key := range keys {
 		s.AdditionsOf.Announce(key.Agreement)
 	}
@@ -92,13 +79,13 @@ func (s *Set) findAdditions(ctx context.Context, keys []AdditionKey) (map[Additi
 			asked[key.Agreement] = s.AdditionsOf.Load(ctx, key.Agreement)
 		}
 	}
-	found := make(map[AdditionKey]Found[psa.Addition], len(keys))
-	for _, key := range keys {
+	found := make([]Found[psa.Addition], len(keys))
+	for i, key := range keys {
 		list, err := asked[key.Agreement]()
 		if err != nil {
 			return nil, err
 		}
-		found[key] = list.find(key.Record)
+		found[i] = list.find(key.Record)
 	}
 	return found, nil
 }

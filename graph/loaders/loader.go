@@ -16,13 +16,13 @@ type Loader[K comparable, V any] struct {
 	// batched collects the asks of a moment, once somebody asks.
 	batched *dataloader.Loader[K, V]
 	begin   sync.Once
-	// ctx is the operation's, rather than that of the row that happens to ask first.
-	ctx    context.Context
-	lookUp func(context.Context, []K) (map[K]V, error)
+	set     *Set
+	// lookUp returns what is found for ids, in their order; the zero value where there is nothing.
+	lookUp func(context.Context, *Set, []K) ([]V, error)
 
 	mu        sync.Mutex
 	announced []K
-	lookUps   map[K]*lookedUp[K, V]
+	asked     map[K]place[V]
 }
 
 // Records looks up ConnectWise records of one kind, by number.
@@ -32,14 +32,29 @@ type Records[T any] = Loader[psa.RecordID, Found[T]]
 type Rows[T any] = Loader[int64, T]
 
 // lookedUp is one look-up and, once done is closed, what came of it.
-type lookedUp[K comparable, V any] struct {
+type lookedUp[V any] struct {
 	done  chan struct{}
-	found map[K]V
+	found []V
 	err   error
 }
 
-func newLoader[K comparable, V any](ctx context.Context, lookUp func(context.Context, []K) (map[K]V, error)) *Loader[K, V] {
-	return &Loader[K, V]{ctx: ctx, lookUp: lookUp}
+// place is where in a look-up something is found.
+type place[V any] struct {
+	*lookedUp[V]
+	at int
+}
+
+// wait returns what was found, which others get, too.
+func (p place[V]) wait() (*V, error) {
+	<-p.done
+	if p.err != nil {
+		return nil, p.err
+	}
+	return &p.found[p.at], nil
+}
+
+func newLoader[K comparable, V any](set *Set, lookUp func(context.Context, *Set, []K) ([]V, error)) *Loader[K, V] {
+	return &Loader[K, V]{set: set, lookUp: lookUp}
 }
 
 // Load asks for one thing, and returns what waits for it. Asks of the same moment are one look-up.
@@ -62,56 +77,74 @@ func (l *Loader[K, V]) Announce(ids ...K) {
 // batch answers the asks of a moment. The look-ups they are part of may have been begun by an earlier batch. In
 // traces, a look-up belongs to the row that asked first.
 func (l *Loader[K, V]) batch(row context.Context, ids []K) []*dataloader.Result[V] {
-	asked := l.ask(trace.ContextWithSpan(l.ctx, trace.SpanFromContext(row)), ids)
 	results := make([]*dataloader.Result[V], len(ids))
-	for i, id := range ids {
-		<-asked[i].done
-		results[i] = &dataloader.Result[V]{Data: asked[i].found[id], Error: asked[i].err}
+	for i, asked := range l.ask(row, ids) {
+		results[i] = &dataloader.Result[V]{}
+		if found, err := asked.wait(); err != nil {
+			results[i].Error = err
+		} else {
+			results[i].Data = *found
+		}
 	}
 	return results
 }
 
-// LoadAll returns what is found for ids, in their order, without waiting for others to ask.
-func (l *Loader[K, V]) LoadAll(ctx context.Context, ids []K) ([]V, error) {
-	asked := l.ask(trace.ContextWithSpan(l.ctx, trace.SpanFromContext(ctx)), ids)
-	found := make([]V, len(ids))
-	for i, id := range ids {
-		<-asked[i].done
-		if asked[i].err != nil {
-			return nil, asked[i].err
+// LoadAll returns what is found for ids, in their order, without waiting for others to ask. Nobody may change it.
+func (l *Loader[K, V]) LoadAll(ctx context.Context, ids []K) ([]*V, error) {
+	all := make([]*V, len(ids))
+	for i, asked := range l.ask(ctx, ids) {
+		var err error
+		if all[i], err = asked.wait(); err != nil {
+			return nil, err
 		}
-		found[i] = asked[i].found[id]
 	}
-	return found, nil
+	return all, nil
 }
 
-// ask returns the look-up that each id is part of, and makes the one of those that no batch has asked for yet.
-func (l *Loader[K, V]) ask(ctx context.Context, ids []K) []*lookedUp[K, V] {
-	mine := &lookedUp[K, V]{done: make(chan struct{})}
+// ask returns the place of each id, and makes the look-up of those that nobody has asked for yet, for the operation, whoever's
+// row happens to be the first.
+func (l *Loader[K, V]) ask(row context.Context, ids []K) []place[V] {
+	mine := &lookedUp[V]{done: make(chan struct{})}
 	defer close(mine.done)
-	asked, missing := l.claim(ids, mine)
+	places, missing := l.claim(ids, mine)
 	if len(missing) > 0 {
-		mine.found, mine.err = l.lookUp(ctx, missing)
+		mine.found, mine.err = l.lookUp(trace.ContextWithSpan(l.set.ctx, trace.SpanFromContext(row)), l.set, missing)
 	}
-	return asked
+	return places
 }
 
-// claim makes the ids without a look-up part of mine, and with them all that were announced.
-func (l *Loader[K, V]) claim(ids []K, mine *lookedUp[K, V]) (asked []*lookedUp[K, V], missing []K) {
+// claim makes the ids that nobody has asked for part of mine, and with them all that were announced.
+func (l *Loader[K, V]) claim(ids []K, mine *lookedUp[V]) (places []place[V], missing []K) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.lookUps == nil {
-		l.lookUps = make(map[K]*lookedUp[K, V], max(len(l.announced), len(ids)))
+	if l.asked == nil {
+		l.asked = make(map[K]place[V], max(len(l.announced), len(ids)))
 	}
-	for _, id := range append(l.announced, ids...) {
-		if l.lookUps[id] == nil {
-			l.lookUps[id] = mine
+	claim := func(id K) place[V] {
+		known, ok := l.asked[id]
+		if !ok {
+			known = place[V]{mine, len(missing)}
+			l.asked[id] = known
 			missing = append(missing, id)
 		}
+		return known
+	}
+	for _, id := range l.announced {
+		claim(id)
 	}
 	l.announced = nil
-	for _, id := range ids {
-		asked = append(asked, l.lookUps[id])
+	places = make([]place[V], len(ids))
+	for i, id := range ids {
+		places[i] = claim(id)
 	}
-	return asked, missing
+	return places, missing
+}
+
+// inOrder returns what was found for ids in their order.
+func inOrder[K comparable, V any](ids []K, found map[K]V) []V {
+	all := make([]V, len(ids))
+	for i, id := range ids {
+		all[i] = found[id]
+	}
+	return all
 }

@@ -53,9 +53,12 @@ type Set struct {
 	Offers        *Rows[mapping.Offer]
 	Contracts     *Rows[mapping.Contract]
 
+	// ctx is the operation's.
+	ctx       context.Context
 	db        *postgres.DB
 	directory *psa.Directory
 	seller    postgres.SellerID
+	today     func() (civil.Date, error)
 	deadline  time.Time
 	// listings are held by those who list Additions.
 	listings *semaphore.Weighted
@@ -77,18 +80,16 @@ type Outcome struct {
 // NewSet returns the loaders of one operation of seller, whose date today tells. Look-ups take until deadline at the longest; ctx
 // is the operation's, and ends them all.
 func NewSet(ctx context.Context, db *postgres.DB, directory *psa.Directory, seller postgres.SellerID, today func() (civil.Date, error), deadline time.Time) *Set {
-	s := &Set{db: db, directory: directory, seller: seller, deadline: deadline}
-	s.Companies = newRecords(ctx, s, kind[psa.Company]{
-		live: directory.Companies.Look, mirror: psa.Companies.Find, deleted: func(c psa.Company) bool { return c.Deleted },
-	})
-	s.Products = newRecords(ctx, s, kind[psa.Product]{
-		live: directory.Products.Look, mirror: psa.Products.Find, deleted: func(p psa.Product) bool { return p.Deleted },
-	})
-	s.Agreements = newRecords(ctx, s, kind[psa.Agreement]{
-		live: directory.Agreements.Look, mirror: psa.Agreements.Find, deleted: func(a psa.Agreement) bool { return a.Deleted },
-	})
-	s.addAdditions(ctx)
-	s.addRows(ctx, today)
+	s := &Set{ctx: ctx, db: db, directory: directory, seller: seller, today: today, deadline: deadline, listings: semaphore.NewWeighted(listingsAtATime)}
+	s.Companies = newLoader(s, companies.lookUp)
+	s.Products = newLoader(s, products.lookUp)
+	s.Agreements = newLoader(s, agreements.lookUp)
+	s.AdditionsOf = newLoader(s, listAdditions)
+	s.Additions = newLoader(s, findAdditions)
+	s.Posted = newLoader(s, readPosted)
+	s.Organizations = newLoader(s, readOrganizations)
+	s.Offers = newLoader(s, readOffers)
+	s.Contracts = newLoader(s, readContracts)
 	return s
 }
 
@@ -107,34 +108,39 @@ func (s *Set) Outcome() Outcome {
 
 // kind says how records of one kind are read.
 type kind[T any] struct {
-	live    func(context.Context, postgres.SellerID, []psa.RecordID) (map[psa.RecordID]*T, error)
+	book    func(*psa.Directory) *psa.Book[T]
 	mirror  func(context.Context, *postgres.Tx, postgres.SellerID, []psa.RecordID) (map[psa.RecordID]T, error)
-	deleted func(T) bool
+	deleted func(*T) bool
 }
 
-// newRecords returns a loader of records of one kind.
-func newRecords[T any](ctx context.Context, s *Set, k kind[T]) *Records[T] {
-	return newLoader(ctx, func(ctx context.Context, ids []psa.RecordID) (map[psa.RecordID]Found[T], error) {
-		return lookUp(ctx, s, k, ids)
-	})
-}
+var (
+	companies = kind[psa.Company]{
+		func(d *psa.Directory) *psa.Book[psa.Company] { return d.Companies }, psa.Companies.Find, func(c *psa.Company) bool { return c.Deleted },
+	}
+	products = kind[psa.Product]{
+		func(d *psa.Directory) *psa.Book[psa.Product] { return d.Products }, psa.Products.Find, func(p *psa.Product) bool { return p.Deleted },
+	}
+	agreements = kind[psa.Agreement]{
+		func(d *psa.Directory) *psa.Book[psa.Agreement] { return d.Agreements }, psa.Agreements.Find, func(a *psa.Agreement) bool { return a.Deleted },
+	}
+)
 
 // lookUp asks ConnectWise, and the mirror for what ConnectWise did not give.
-func lookUp[T any](ctx context.Context, s *Set, k kind[T], ids []psa.RecordID) (map[psa.RecordID]Found[T], error) {
+func (k kind[T]) lookUp(ctx context.Context, s *Set, ids []psa.RecordID) ([]Found[T], error) {
 	waiting, cancel := context.WithDeadline(ctx, s.deadline)
 	defer cancel()
-	live, err := k.live(waiting, s.seller, ids)
+	live, err := k.book(s.directory).Look(waiting, s.seller, ids)
 	available, err := s.note(err)
 	if err != nil {
 		return nil, err
 	}
-	found := make(map[psa.RecordID]Found[T], len(ids))
+	found := make([]Found[T], len(ids))
 	var others []psa.RecordID
-	for _, id := range ids {
-		if record := live[id]; record != nil {
-			found[id] = Found[T]{Record: *record, Live: true, Deleted: k.deleted(*record)}
+	for i := range ids {
+		if available && live[i] != nil {
+			found[i] = Found[T]{Record: *live[i], Live: true, Deleted: k.deleted(live[i])}
 		} else {
-			others = append(others, id)
+			others = append(others, ids[i])
 		}
 	}
 	if len(others) == 0 {
@@ -145,9 +151,13 @@ func lookUp[T any](ctx context.Context, s *Set, k kind[T], ids []psa.RecordID) (
 		copies, err = k.mirror(ctx, tx, s.seller, others)
 		return err
 	})
-	for _, id := range others {
+	for i, id := range ids {
+		if available && live[i] != nil {
+			continue
+		}
 		// A record that a complete answer does not hold is gone; we still know what it was called.
-		found[id] = Found[T]{Record: copies[id], Live: available, Deleted: available || k.deleted(copies[id])}
+		record := copies[id]
+		found[i] = Found[T]{Record: record, Live: available, Deleted: available || k.deleted(&record)}
 	}
 	return found, err
 }

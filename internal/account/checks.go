@@ -7,15 +7,21 @@ import (
 	"sync"
 	"time"
 
+	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/lib/pq"
 
 	"crosswalk/internal/postgres"
 )
 
-// checks looks tokens up, those of many callers in one query. What a caller gets was read after it asked, so that
-// sharing never makes a token valid that was revoked before. It is safe for concurrent use.
+// checks looks tokens up, those of many callers in one query, and remembers for a moment what it found. It is safe for
+// concurrent use.
+//
+// No replica takes a token for more than trust after it began to look it up for what it was then. So whoever takes a right
+// away waits that long, in settle, and afterwards it holds on every replica, without any of them being told.
 type checks struct {
 	db *postgres.DB
+	// known are tokens by their hashes.
+	known *lru.Cache[string, checkedToken]
 
 	mu sync.Mutex
 	// next collects those who ask while the queries under way have begun already; nil if nobody does.
@@ -36,9 +42,16 @@ type checkedToken struct {
 	// setUp is true when nothing is missing in the seller's set-up.
 	setUp bool
 	Token
+	// until is how long this may be taken to be so.
+	until time.Time
 }
 
 const (
+	// trust is how long what was found holds: far shorter than anybody notices, and long enough for a busy token to be looked
+	// up a few times a second rather than with every request.
+	trust = 250 * time.Millisecond
+	// maxKnown bounds the tokens that are remembered.
+	maxKnown = 10_000
 	// checkLanes bounds the queries under way. Mostly there is one, so that callers share the next; if it takes longer
 	// than checkPatience, as on a connection that is broken, others overtake it.
 	checkLanes    = 4
@@ -47,8 +60,29 @@ const (
 	checkTime = 10 * time.Second
 )
 
+func newChecks(db *postgres.DB) *checks {
+	known, err := lru.New[string, checkedToken](maxKnown)
+	if err != nil {
+		panic(err) // only a size below one is an error
+	}
+	return &checks{db: db, known: known}
+}
+
+// settle returns when no replica takes tokens for what they were before it was called.
+func settle(ctx context.Context) error {
+	select {
+	case <-time.After(trust):
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("done, but replicas may not know of it for another %s: %w", trust, ctx.Err())
+	}
+}
+
 // find returns the token with a hash; false if there is none.
 func (c *checks) find(ctx context.Context, hash []byte) (checkedToken, bool, error) {
+	if known, ok := c.known.Get(string(hash)); ok && time.Now().Before(known.until) {
+		return known, true, nil
+	}
 	shared := c.join(hash)
 	select {
 	case <-shared.done:
@@ -102,16 +136,18 @@ func (c *checks) overtake(waiting *check) {
 // run makes one check after the other until nobody waits for one.
 func (c *checks) run() {
 	for mine := c.take(); mine != nil; mine = c.take() {
-		mine.run(c.db)
+		c.look(mine)
 	}
 }
 
-func (c *check) run(db *postgres.DB) {
-	defer close(c.done)
+// look makes a check.
+func (c *checks) look(mine *check) {
+	defer close(mine.done)
 	ctx, cancel := context.WithTimeout(context.Background(), checkTime)
 	defer cancel()
-	c.found = make(map[string]checkedToken, len(c.hashes))
-	err := db.LookUp(ctx, `
+	until := time.Now().Add(trust)
+	mine.found = make(map[string]checkedToken, len(mine.hashes))
+	err := c.db.LookUp(ctx, `
 		SELECT t.hash, t.seller_id, t.id, t.subject, t.role, t.expires_at, t.revoked_at,
 			EXISTS (SELECT FROM psa_connection c WHERE c.seller_id = t.seller_id)
 				AND EXISTS (SELECT FROM seller_settings s WHERE s.seller_id = t.seller_id AND s.agreement_type_id IS NOT NULL) AS set_up
@@ -119,12 +155,16 @@ func (c *check) run(db *postgres.DB) {
 		WHERE t.hash = ANY($1)`,
 		func(row *sql.Rows) error {
 			var hash []byte
-			var t checkedToken
+			t := checkedToken{until: until}
 			err := row.Scan(&hash, &t.Seller, &t.ID, &t.Subject, &t.Role, &t.ExpiresAt, &t.RevokedAt, &t.setUp)
-			c.found[string(hash)] = t
+			mine.found[string(hash)] = t
 			return err
-		}, c.hashes)
+		}, mine.hashes)
 	if err != nil {
-		c.err = fmt.Errorf("look tokens up: %w", err)
+		mine.err = fmt.Errorf("look tokens up: %w", err)
+		return
+	}
+	for hash, found := range mine.found {
+		c.known.Add(hash, found)
 	}
 }

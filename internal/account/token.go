@@ -39,7 +39,7 @@ type Tokens struct {
 
 // NewTokens returns the tokens in db; now is the real time, which expiry is measured by.
 func NewTokens(db *postgres.DB, now func() time.Time) *Tokens {
-	return &Tokens{db: db, now: now, checks: &checks{db: db}}
+	return &Tokens{db: db, now: now, checks: newChecks(db)}
 }
 
 // NewToken says whom a token is for.
@@ -103,8 +103,8 @@ func (t *Tokens) IssueToken(ctx context.Context, input NewToken) (string, Token,
 	return text, issued, nil
 }
 
-// Authenticate returns who holds the token text, or ErrUnauthenticated. Every well-formed text is looked up
-// anew, so that a revocation works at once on every replica; a malformed one costs nothing.
+// Authenticate returns who holds the token text, or ErrUnauthenticated. A malformed text costs nothing. It may say what was so
+// a moment ago, but never what was so before RevokeToken returned on any replica, or Settle did after a set-up was undone.
 func (t *Tokens) Authenticate(ctx context.Context, text string) (Identity, error) {
 	if !isToken(text) {
 		return Identity{}, ErrUnauthenticated
@@ -119,8 +119,12 @@ func (t *Tokens) Authenticate(ctx context.Context, text string) (Identity, error
 	return Identity{Seller: found.Seller, Subject: found.Subject, Role: found.Role, TokenID: found.ID, SetUp: found.setUp}, nil
 }
 
+// Settle is for those who undid what Authenticate tells of a seller: it returns when no replica goes by what was before.
+func (t *Tokens) Settle(ctx context.Context) error { return settle(ctx) }
+
 // RevokeToken ends the token that which names: the token itself, its id or its hint. Revoking it again
-// changes nothing. It returns ErrNotFound or ErrAmbiguous, wrapped.
+// changes nothing. When it returns without an error, no replica takes the token any more. It returns ErrNotFound or
+// ErrAmbiguous, wrapped.
 func (t *Tokens) RevokeToken(ctx context.Context, which string) (Token, error) {
 	which = strings.TrimSpace(which)
 	column, value := "hint", any(which)
@@ -148,6 +152,9 @@ func (t *Tokens) RevokeToken(ctx context.Context, which string) (Token, error) {
 		return nil
 	})
 	if err != nil {
+		return Token{}, fmt.Errorf("revoke: %w", err)
+	}
+	if err := settle(ctx); err != nil {
 		return Token{}, fmt.Errorf("revoke: %w", err)
 	}
 	return found[0], nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -14,9 +15,11 @@ import (
 // yardstick answers the Organizations page by hand: the statement that the gateway runs, prepared, for one seller, and JSON
 // out of structs. It checks no token, knows no limits and no other query, and has the companies in memory.
 type yardstick struct {
-	page, summary *sql.Stmt
-	seller        postgres.SellerID
-	companies     map[int64]yardstickCompany
+	// pages are the statements by the number of rows on a page, which is part of the text, as in the gateway's.
+	pages     map[int]*sql.Stmt
+	summary   *sql.Stmt
+	seller    postgres.SellerID
+	companies map[int64]yardstickCompany
 }
 
 const yardstickPage = `
@@ -25,7 +28,7 @@ const yardstickPage = `
 	FROM organization o
 	WHERE o.seller_id = $1
 	ORDER BY o.name, o.id
-	LIMIT $2`
+	LIMIT `
 
 type yardstickCompany struct {
 	ID         string  `json:"id"`
@@ -73,23 +76,20 @@ type yardstickAnswer struct {
 }
 
 func newYardstick(ctx context.Context, owner *sql.DB, seller postgres.SellerID, companies int) (*yardstick, error) {
-	y := &yardstick{seller: seller, companies: make(map[int64]yardstickCompany, companies)}
+	y := &yardstick{seller: seller, companies: make(map[int64]yardstickCompany, companies), pages: make(map[int]*sql.Stmt)}
 	active := "Active"
 	for n := range int64(companies) + 1 {
 		number := strconv.FormatInt(n, 10)
 		y.companies[n] = yardstickCompany{ID: "PsaCompany:" + number, RecordID: n, Identifier: "C" + number, Name: "Company " + number, Status: &active}
 	}
-	for query, statement := range map[string]**sql.Stmt{
-		yardstickPage: &y.page,
-		`SELECT total, mapped FROM mapping_total WHERE seller_id = $1 AND kind = 'ORGANIZATION'`: &y.summary,
-	} {
-		prepared, err := owner.PrepareContext(ctx, query)
-		if err != nil {
+	var err error
+	for _, size := range []int{20, 1000} {
+		if y.pages[size], err = owner.PrepareContext(ctx, yardstickPage+strconv.Itoa(size+1)); err != nil {
 			return nil, err
 		}
-		*statement = prepared
 	}
-	return y, nil
+	y.summary, err = owner.PrepareContext(ctx, `SELECT total, mapped FROM mapping_total WHERE seller_id = $1 AND kind = 'ORGANIZATION'`)
+	return y, err
 }
 
 // ServeHTTP answers /page/20, or /page/20?totals=1 with the summary line.
@@ -109,7 +109,11 @@ func (y *yardstick) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (y *yardstick) answer(ctx context.Context, size int, totals bool) (answer yardstickAnswer, err error) {
 	page := &answer.Data.Organizations
-	rows, err := y.page.QueryContext(ctx, y.seller, size+1)
+	statement, ok := y.pages[size]
+	if !ok {
+		return answer, fmt.Errorf("there is no page of %d rows", size)
+	}
+	rows, err := statement.QueryContext(ctx, y.seller)
 	if err != nil {
 		return answer, err
 	}

@@ -66,7 +66,8 @@ var errTokenEnded = fmt.Errorf("the token is no longer valid: %w", context.Cance
 func (g gate) whileAdmitted(ctx context.Context, ending func()) context.Context {
 	token, _ := ctx.Value(tokenKey{}).(string)
 	admitted, _ := account.IdentityFrom(ctx)
-	guarded, end := context.WithCancelCause(ctx)
+	admitted.SetUp = false // it may be undone while the stream lasts
+	guarded, end := context.WithCancelCause(account.WithIdentity(ctx, admitted))
 	go func() {
 		defer end(nil)
 		again := time.NewTicker(g.trust)

@@ -17,7 +17,7 @@ func (d *Directory) RefreshAgreementsOf(ctx context.Context, db *postgres.Seller
 	if err != nil {
 		return err
 	}
-	listed := found[company].Agreements // there is an answer for every company, if an empty one
+	listed := found[0].Agreements // there is an answer for every company, if an empty one
 	var others []RecordID
 	err = db.Write(ctx, func(ctx context.Context, tx *postgres.Tx) error {
 		if _, err := Agreements.Save(ctx, tx, db.ID(), listed); err != nil {

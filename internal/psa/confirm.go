@@ -2,6 +2,7 @@ package psa
 
 import (
 	"context"
+	"slices"
 
 	"crosswalk/internal/postgres"
 )
@@ -25,16 +26,16 @@ func Confirm[T any, R mirrored[T]](ctx context.Context, book *Book[T], mirror *M
 	if len(ids) == 0 {
 		return c
 	}
-	found, err := book.lookup(ctx, seller, ids, true)
+	distinct := slices.Compact(slices.Sorted(slices.Values(ids)))
+	found, err := book.lookup(ctx, seller, distinct, true)
 	if err != nil {
 		return c
 	}
-	for _, record := range found {
-		c.found = append(c.found, *record)
-	}
-	for _, id := range ids {
-		if found[id] == nil {
-			c.gone = append(c.gone, id)
+	for i, record := range found {
+		if record != nil {
+			c.found = append(c.found, *record)
+		} else {
+			c.gone = append(c.gone, distinct[i])
 		}
 	}
 	return c

@@ -149,57 +149,59 @@ func newBook[T any](options bookOptions, fetch func(Client, context.Context, []R
 	return &Book[T]{bookOptions: options, fetch: fetch, id: id, entries: make(map[entryKey]*entry[T])}
 }
 
-// Look returns the live records of the ids that exist; an id missing from the answer does not exist. It
+// Look returns the live records of ids, in their order; nil stands for one that does not exist. It
 // waits until ctx is done at the longest and then returns *UnavailableError, as when ConnectWise does not answer. Others get
 // the same records, which nobody may change.
-func (b *Book[T]) Look(ctx context.Context, seller postgres.SellerID, ids []RecordID) (map[RecordID]*T, error) {
+func (b *Book[T]) Look(ctx context.Context, seller postgres.SellerID, ids []RecordID) ([]*T, error) {
 	return b.lookup(ctx, seller, ids, false)
 }
 
-func (b *Book[T]) lookup(ctx context.Context, seller postgres.SellerID, ids []RecordID, anew bool) (map[RecordID]*T, error) {
-	wanted := make(map[RecordID]*entry[T], len(ids))
-	if missing := b.claim(seller, ids, anew, wanted); len(missing) > 0 {
+func (b *Book[T]) lookup(ctx context.Context, seller postgres.SellerID, ids []RecordID, anew bool) ([]*T, error) {
+	wanted, missing := b.claim(seller, ids, anew)
+	if len(missing) > 0 {
 		go b.ask(context.WithoutCancel(ctx), seller, missing)
 	}
-	found := make(map[RecordID]*T, len(wanted))
-	for id, e := range wanted {
-		select {
-		case <-e.done:
-		case <-ctx.Done():
-			return nil, &UnavailableError{Reason: "ConnectWise did not answer in time", RetryAt: b.now().Add(b.freshness), Err: ctx.Err()}
+	found := make([]*T, len(ids))
+	for i, e := range wanted {
+		if !isDone(e.done) {
+			select {
+			case <-e.done:
+			case <-ctx.Done():
+				return nil, &UnavailableError{Reason: "ConnectWise did not answer in time", RetryAt: b.now().Add(b.freshness), Err: ctx.Err()}
+			}
 		}
 		if e.err != nil {
 			return nil, e.err
 		}
 		if e.found {
-			found[id] = &e.record
+			found[i] = &e.record
 		}
 	}
 	return found, nil
 }
 
-// claim notes the entry of each id and returns those that must be asked for: all of them when asking anew,
+// claim returns the entry of each id, and those that must be asked for: all of them when asking anew,
 // else those that nobody is asking for and no fresh answer is known of.
-func (b *Book[T]) claim(seller postgres.SellerID, ids []RecordID, anew bool, wanted map[RecordID]*entry[T]) map[RecordID]*entry[T] {
+func (b *Book[T]) claim(seller postgres.SellerID, ids []RecordID, anew bool) (wanted []*entry[T], missing map[RecordID]*entry[T]) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := b.now()
 	b.sweep(now)
-	missing := make(map[RecordID]*entry[T])
-	for _, id := range ids {
-		if wanted[id] != nil {
-			continue
-		}
+	wanted = make([]*entry[T], len(ids))
+	for i, id := range ids {
 		k := entryKey{seller, id}
 		e := b.entries[k]
-		if e == nil || anew || isDone(e.done) && !now.Before(e.until) {
+		if missing[id] == nil && (e == nil || anew || isDone(e.done) && !now.Before(e.until)) {
 			e = &entry[T]{done: make(chan struct{})}
 			b.entries[k] = e
+			if missing == nil {
+				missing = make(map[RecordID]*entry[T])
+			}
 			missing[id] = e
 		}
-		wanted[id] = e
+		wanted[i] = e
 	}
-	return missing
+	return wanted, missing
 }
 
 // ask looks the records up and settles their entries. A failure settles them too, but is not remembered.

@@ -30,12 +30,14 @@ func selectRows[T any](ctx context.Context, tx *postgres.Tx, expected int, query
 	if err != nil {
 		return nil, err
 	}
-	fields := fieldNames.TraversalsByName(reflect.TypeFor[T](), columns)
+	fields := fieldNames.TypeMap(reflect.TypeFor[T]())
 	cells, targets := make([]cell, len(columns)), make([]any, len(columns))
-	for i := range cells {
-		if len(fields[i]) == 0 {
-			return nil, fmt.Errorf("%T has no field for the column %q", *new(T), columns[i])
+	for i, column := range columns {
+		field := fields.GetByPath(column)
+		if field == nil {
+			return nil, fmt.Errorf("%T has no field for the column %q", *new(T), column)
 		}
+		cells[i] = newCell(field)
 		targets[i] = &cells[i]
 	}
 	rows := make([]T, 0, expected)
@@ -43,7 +45,7 @@ func selectRows[T any](ctx context.Context, tx *postgres.Tx, expected int, query
 		rows = append(rows, *new(T))
 		row := reflect.ValueOf(&rows[len(rows)-1]).Elem()
 		for i := range cells {
-			cells[i].field = row.FieldByIndex(fields[i])
+			cells[i].row = row
 		}
 		if err := found.Scan(targets...); err != nil {
 			return nil, err
@@ -52,21 +54,42 @@ func selectRows[T any](ctx context.Context, tx *postgres.Tx, expected int, query
 	return rows, found.Err()
 }
 
-// cell puts a value into a field.
-type cell struct{ field reflect.Value }
+// cell puts the values of a column into a field of one row after the other.
+type cell struct {
+	row   reflect.Value
+	index []int
+	// optional is what the field, a pointer, points to; nil for other fields.
+	optional reflect.Type
+	// scans is true for fields that read values by themselves.
+	scans bool
+}
+
+var scanner = reflect.TypeFor[sql.Scanner]()
+
+func newCell(field *reflectx.FieldInfo) cell {
+	c := cell{index: field.Index}
+	of := field.Field.Type
+	if of.Kind() == reflect.Pointer {
+		of = of.Elem()
+		c.optional = of
+	}
+	c.scans = reflect.PointerTo(of).Implements(scanner)
+	return c
+}
 
 // Scan takes the value that the driver read.
 func (c *cell) Scan(value any) error {
-	field := c.field
-	if value == nil && field.Kind() == reflect.Pointer {
-		return nil
+	field := c.row.FieldByIndex(c.index)
+	if c.optional != nil {
+		if value == nil {
+			return nil
+		}
+		own := reflect.New(c.optional)
+		field.Set(own)
+		field = own.Elem()
 	}
-	if field.Kind() == reflect.Pointer {
-		field.Set(reflect.New(field.Type().Elem()))
-		field = field.Elem()
-	}
-	if own, ok := field.Addr().Interface().(sql.Scanner); ok {
-		return own.Scan(value)
+	if c.scans {
+		return field.Addr().Interface().(sql.Scanner).Scan(value)
 	}
 	switch v := value.(type) {
 	case int64:
