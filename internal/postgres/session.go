@@ -238,6 +238,14 @@ func (s *session) QueryContext(ctx context.Context, query string, args []driver.
 	if err := s.enter(ctx); err != nil {
 		return nil, err
 	}
+	rows, err := s.query(ctx, query, args)
+	if err != nil {
+		return nil, err
+	}
+	return handOver(ctx, rows)
+}
+
+func (s *session) query(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	if reuse, _ := ctx.Value(reuseKey{}).(bool); !reuse || len(args) == 0 {
 		return s.connection.QueryContext(ctx, query, args)
 	}

@@ -3,7 +3,10 @@ package grid
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
+	"errors"
 	"fmt"
+	"io"
 	"reflect"
 	"strconv"
 	"time"
@@ -13,50 +16,43 @@ import (
 	"crosswalk/internal/postgres"
 )
 
-// Rows are read by cells rather than by database/sql's conversions, which turn every number into a text and
-// back, and look every type up again for every value.
+// Rows are read by cells, straight from what the driver makes of them.
 
 // fieldNames maps columns to fields by their db tags.
 var fieldNames = reflectx.NewMapper("db")
 
 // selectRows reads what a query returns into rows. T has a db tag for each of its columns.
 func selectRows[T any](ctx context.Context, tx *postgres.Tx, expected int, query string, args ...any) ([]T, error) {
-	found, err := tx.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer found.Close()
-	columns, err := found.Columns()
-	if err != nil {
-		return nil, err
-	}
-	fields := fieldNames.TypeMap(reflect.TypeFor[T]())
-	cells, targets := make([]cell, len(columns)), make([]any, len(columns))
-	for i, column := range columns {
-		field := fields.GetByPath(column)
-		if field == nil {
-			return nil, fmt.Errorf("%T has no field for the column %q", *new(T), column)
+	var rows []T
+	read := func(columns []string, next func() ([]driver.Value, error)) error {
+		cells, err := cellsOf[T](columns)
+		if err != nil {
+			return err
 		}
-		cells[i] = newCell(field)
-		targets[i] = &cells[i]
-	}
-	rows := make([]T, 0, expected)
-	for found.Next() {
-		rows = append(rows, *new(T))
-		row := reflect.ValueOf(&rows[len(rows)-1]).Elem()
-		for i := range cells {
-			cells[i].row = row
-		}
-		if err := found.Scan(targets...); err != nil {
-			return nil, err
+		rows = make([]T, 0, expected)
+		for {
+			values, err := next()
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			rows = append(rows, *new(T))
+			row := reflect.ValueOf(&rows[len(rows)-1]).Elem()
+			for i, value := range values {
+				if err := cells[i].set(row, value); err != nil {
+					return fmt.Errorf("column %q: %w", columns[i], err)
+				}
+			}
 		}
 	}
-	return rows, found.Err()
+	err := tx.ReadRows(ctx, read, query, args...)
+	return rows, err
 }
 
-// cell puts the values of a column into a field of one row after the other.
+// cell puts the values of a column into a field of rows.
 type cell struct {
-	row   reflect.Value
 	index []int
 	// optional is what the field, a pointer, points to; nil for other fields.
 	optional reflect.Type
@@ -66,20 +62,29 @@ type cell struct {
 
 var scanner = reflect.TypeFor[sql.Scanner]()
 
-func newCell(field *reflectx.FieldInfo) cell {
-	c := cell{index: field.Index}
-	of := field.Field.Type
-	if of.Kind() == reflect.Pointer {
-		of = of.Elem()
-		c.optional = of
+// cellsOf returns the cells for columns of rows T.
+func cellsOf[T any](columns []string) ([]cell, error) {
+	fields := fieldNames.TypeMap(reflect.TypeFor[T]())
+	cells := make([]cell, len(columns))
+	for i, column := range columns {
+		field := fields.GetByPath(column)
+		if field == nil {
+			return nil, fmt.Errorf("%T has no field for the column %q", *new(T), column)
+		}
+		of := field.Field.Type
+		cells[i].index = field.Index
+		if of.Kind() == reflect.Pointer {
+			of = of.Elem()
+			cells[i].optional = of
+		}
+		cells[i].scans = reflect.PointerTo(of).Implements(scanner)
 	}
-	c.scans = reflect.PointerTo(of).Implements(scanner)
-	return c
+	return cells, nil
 }
 
-// Scan takes the value that the driver read.
-func (c *cell) Scan(value any) error {
-	field := c.row.FieldByIndex(c.index)
+// set puts a value that the driver read into the field of a row.
+func (c *cell) set(row reflect.Value, value driver.Value) error {
+	field := row.FieldByIndex(c.index)
 	if c.optional != nil {
 		if value == nil {
 			return nil
