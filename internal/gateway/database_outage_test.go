@@ -81,6 +81,11 @@ func TestTheDatabaseGoesAwayAndEverythingGoesOnWhenItIsBack(t *testing.T) {
 			wantProbes(t, w.Seller, "before", http.StatusOK, "ready")
 
 			stop(server)
+			gatewaytest.Eventually(t, "nobody goes by what was known of tokens", func() bool {
+				response := w.Query(t, viewer, outagePage, nil)
+				wantUnavailable(t, "a query", response.Status, response)
+				return response.Status == http.StatusServiceUnavailable
+			})
 			for range 3 {
 				wantUnavailable(t, "a query", http.StatusServiceUnavailable, w.Query(t, viewer, outagePage, nil))
 				wantUnavailable(t, "a mutation", http.StatusServiceUnavailable, w.Query(t, editor, excludeAll, variables{"ids": []string{nodeID("Organization", 1)}}))
