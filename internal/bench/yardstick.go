@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"database/sql"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -80,7 +81,7 @@ func newYardstick(ctx context.Context, owner *sql.DB, seller postgres.SellerID, 
 	active := "Active"
 	for n := range int64(companies) + 1 {
 		number := strconv.FormatInt(n, 10)
-		y.companies[n] = yardstickCompany{ID: "PsaCompany:" + number, RecordID: n, Identifier: "C" + number, Name: "Company " + number, Status: &active}
+		y.companies[n] = yardstickCompany{ID: yardstickID("PsaCompany:", n), RecordID: n, Identifier: "C" + number, Name: "Company " + number, Status: &active}
 	}
 	var err error
 	for _, size := range []int{20, 1000} {
@@ -105,6 +106,10 @@ func (y *yardstick) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 	}
+}
+
+func yardstickID(kind string, number int64) string {
+	return base64.RawURLEncoding.EncodeToString(strconv.AppendInt([]byte(kind), number, 10))
 }
 
 func (y *yardstick) answer(ctx context.Context, size int, totals bool) (answer yardstickAnswer, err error) {
@@ -135,7 +140,7 @@ func (y *yardstick) answer(ctx context.Context, size int, totals bool) (answer y
 		if err != nil {
 			return answer, err
 		}
-		row.ID, row.MappingStatus = "Organization:"+strconv.FormatInt(id, 10), "UNMAPPED"
+		row.ID, row.MappingStatus = yardstickID("Organization:", id), "UNMAPPED"
 		if company.Valid {
 			known := y.companies[company.Int64]
 			row.MappingStatus, row.PsaCompany = "MAPPED", &known
@@ -146,7 +151,11 @@ func (y *yardstick) answer(ctx context.Context, size int, totals bool) (answer y
 		return answer, err
 	}
 	if last := len(page.Nodes); last > 0 {
-		page.PageInfo.EndCursor = page.Nodes[last-1].Name + "|" + page.Nodes[last-1].ID
+		position, err := json.Marshal([]string{page.Nodes[last-1].Name, page.Nodes[last-1].ID})
+		if err != nil {
+			return answer, err
+		}
+		page.PageInfo.EndCursor = base64.RawURLEncoding.EncodeToString(position)
 	}
 	if totals {
 		var t yardstickTotals
