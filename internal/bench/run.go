@@ -109,17 +109,17 @@ func (b *bench) serveAll(ctx context.Context) error {
 		return err
 	}
 	b.ends = append(b.ends, stop)
-	owner, err := postgres.OpenAsOwner(ctx, inScope(b.DSN, b.seller), postgres.Options{})
+	db, err := postgres.Open(ctx, inScope(b.DSN, b.seller), postgres.Options{})
 	if err != nil {
 		return err
 	}
-	b.ends = append(b.ends, func() { owner.Close() })
+	b.ends = append(b.ends, func() { db.Close() })
 	var backend int
-	if err := owner.Pool().QueryRowContext(ctx, `SELECT pg_backend_pid()`).Scan(&backend); err != nil {
+	if err := db.Pool().QueryRowContext(ctx, `SELECT pg_backend_pid()`).Scan(&backend); err != nil {
 		return err
 	}
 	b.server = parentOf(backend)
-	y, err := newYardstick(ctx, owner.Pool(), b.seller, b.market.Companies)
+	y, err := newYardstick(ctx, db.Pool(), b.seller, b.market.Companies)
 	if err != nil {
 		return err
 	}
@@ -132,7 +132,7 @@ func (b *bench) serveAll(ctx context.Context) error {
 	return nil
 }
 
-// inScope returns the address of a database for sessions that see a seller's rows, in case the policies hold owners, too.
+// inScope returns the address of a database for sessions that see a seller's rows.
 func inScope(dsn string, seller postgres.SellerID) string {
 	setting := "crosswalk.seller_id=" + seller.String()
 	switch {

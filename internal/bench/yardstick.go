@@ -13,8 +13,8 @@ import (
 	"crosswalk/internal/postgres"
 )
 
-// yardstick answers the Organizations page by hand: the statement that the gateway runs, prepared, for one seller, and JSON
-// out of structs. It checks no token, knows no limits and no other query, and has the companies in memory.
+// yardstick answers the Organizations page by hand: the statement that the gateway runs, prepared, for one seller, under the
+// same policies, and JSON out of structs. It checks no token, knows no limits and no other query, and has the companies in memory.
 type yardstick struct {
 	// pages are the statements by the number of rows on a page, which is part of the text, as in the gateway's.
 	pages     map[int]*sql.Stmt
@@ -76,7 +76,7 @@ type yardstickAnswer struct {
 	} `json:"data"`
 }
 
-func newYardstick(ctx context.Context, owner *sql.DB, seller postgres.SellerID, companies int) (*yardstick, error) {
+func newYardstick(ctx context.Context, db *sql.DB, seller postgres.SellerID, companies int) (*yardstick, error) {
 	y := &yardstick{seller: seller, companies: make(map[int64]yardstickCompany, companies), pages: make(map[int]*sql.Stmt)}
 	active := "Active"
 	for n := range int64(companies) + 1 {
@@ -85,11 +85,11 @@ func newYardstick(ctx context.Context, owner *sql.DB, seller postgres.SellerID, 
 	}
 	var err error
 	for _, size := range []int{20, 1000} {
-		if y.pages[size], err = owner.PrepareContext(ctx, yardstickPage+strconv.Itoa(size+1)); err != nil {
+		if y.pages[size], err = db.PrepareContext(ctx, yardstickPage+strconv.Itoa(size+1)); err != nil {
 			return nil, err
 		}
 	}
-	y.summary, err = owner.PrepareContext(ctx, `SELECT total, mapped FROM mapping_total WHERE seller_id = $1 AND kind = 'ORGANIZATION'`)
+	y.summary, err = db.PrepareContext(ctx, `SELECT total, mapped FROM mapping_total WHERE seller_id = $1 AND kind = 'ORGANIZATION'`)
 	return y, err
 }
 

@@ -47,6 +47,7 @@ func NewServer(address string, handler *Handler, logger *slog.Logger) *Server {
 			ReadHeaderTimeout: headerTime,
 			IdleTimeout:       idleTime,
 			MaxHeaderBytes:    headerSize,
+			ConnContext:       withConn,
 			ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 		},
 	}
@@ -69,7 +70,7 @@ func (s *Server) Start(ctx context.Context) error {
 		return fmt.Errorf("listen on %s: %w", s.address, err)
 	}
 	s.listener = listener
-	go s.serve(listener)
+	go s.serve(wholeListener{listener})
 	return nil
 }
 

@@ -3,7 +3,6 @@
 package compress
 
 import (
-	"bytes"
 	"io"
 	"net/http"
 	"strconv"
@@ -17,9 +16,6 @@ import (
 // minBytes is what it takes to be worth compressing: about one packet.
 const minBytes = 1400
 
-// maxJoined is up to where it is cheaper to copy parts than to send them one by one.
-const maxJoined = 64 << 10
-
 // The encodings that answers are compressed with, as headers name them.
 const (
 	identity = ""
@@ -30,7 +26,7 @@ const (
 // Writer writes whole bodies. The zero value is ready for use, also by several
 // goroutines at once.
 type Writer struct {
-	gzip, zstd, joined sync.Pool
+	gzip, zstd sync.Pool
 }
 
 // Write sends the parts, one after the other, as one body with status. It
@@ -51,9 +47,6 @@ func (c *Writer) Write(w http.ResponseWriter, r *http.Request, status int, parts
 	}
 	header.Set("Content-Length", strconv.Itoa(length))
 	w.WriteHeader(status)
-	if length <= maxJoined {
-		return c.writeJoined(w, parts)
-	}
 	return writeAll(w, parts)
 }
 
@@ -81,19 +74,6 @@ func (c *Writer) compressed(w http.ResponseWriter, encoding string, parts [][]by
 		return err
 	}
 	return compressor.Close()
-}
-
-// writeJoined sends the parts at once.
-func (c *Writer) writeJoined(w io.Writer, parts [][]byte) error {
-	body, ok := c.joined.Get().(*bytes.Buffer)
-	if !ok {
-		body = new(bytes.Buffer)
-	}
-	defer c.joined.Put(body)
-	body.Reset()
-	_ = writeAll(body, parts) // which does not fail
-	_, err := w.Write(body.Bytes())
-	return err
 }
 
 func writeAll(w io.Writer, parts [][]byte) error {
