@@ -21,8 +21,7 @@ import (
 
 // FastLane is the gqlgen extension that takes pages as they are written. NewFastLane makes one.
 type FastLane struct {
-	// compiled are selections that were compiled, by the fields they belong to.
-	compiled *lru.Cache[selectedField, any]
+	known *lru.Cache[selectedField, *knownField]
 }
 
 // selectedField is a field of an operation in a document that is remembered.
@@ -31,19 +30,26 @@ type selectedField struct {
 	field     *ast.Field
 }
 
-// maxCompiled bounds the selections that are remembered, and maxText, in bytes, the documents that they are part of and keep in memory.
+// knownField is what is known of a field whose selection is the same for all variables.
+type knownField struct {
+	selection selection
+	// compiled is a wire.Write; nil for a selection that is not covered.
+	compiled any
+}
+
+// maxKnown bounds the fields that are remembered, and maxText, in bytes, the documents that they are part of and keep in memory.
 const (
-	maxCompiled = 500
-	maxText     = 4 << 10
+	maxKnown = 500
+	maxText  = 4 << 10
 )
 
 // NewFastLane returns a lane.
 func NewFastLane() FastLane {
-	compiled, err := lru.New[selectedField, any](maxCompiled)
+	known, err := lru.New[selectedField, *knownField](maxKnown)
 	if err != nil {
 		panic(err) // only a size below one is an error
 	}
-	return FastLane{compiled}
+	return FastLane{known}
 }
 
 var _ interface {
@@ -64,6 +70,7 @@ func (l FastLane) InterceptRootField(ctx context.Context, next graphql.RootResol
 		return next(ctx)
 	}
 	page := &writtenPage{lane: l, field: field}
+	page.known, _ = l.known.Get(page.key(graphql.GetOperationContext(ctx)))
 	ordinary := next(context.WithValue(ctx, pageKey{}, page))
 	if page.written != nil {
 		return page
@@ -75,14 +82,23 @@ func (l FastLane) InterceptRootField(ctx context.Context, next graphql.RootResol
 type writtenPage struct {
 	lane  FastLane
 	field graphql.CollectedField
+	// known is what is known of the field, nil if nothing is.
+	known *knownField
 	// written is the page, nil as long as there is none.
 	written *wire.Buffer
 	// selection is what is selected of it, once that was asked for.
 	selection *selection
 }
 
+func (p *writtenPage) key(operation *graphql.OperationContext) selectedField {
+	return selectedField{operation.Operation, p.field.Field}
+}
+
 // selected returns what is selected of the page, for its resolver, which asks again and again.
 func (p *writtenPage) selected(ctx context.Context) selection {
+	if p.known != nil {
+		return p.known.selection
+	}
 	if p.selection == nil {
 		collected := collectSelection(ctx)
 		p.selection = &collected
@@ -139,7 +155,7 @@ func (l lane[R, X]) write(ctx context.Context, result *grid.Result[R], facets an
 	if place == nil {
 		return false
 	}
-	compiled := l.compile(graphql.GetOperationContext(ctx), place)
+	compiled := l.compile(ctx, place)
 	if compiled == nil {
 		return false
 	}
@@ -154,15 +170,15 @@ func (l lane[R, X]) write(ctx context.Context, result *grid.Result[R], facets an
 
 // compile returns what writes the page that is selected; nil for a selection that is not covered. Selections that are the same
 // whatever the variables are compiled once.
-func (l lane[R, X]) compile(operation *graphql.OperationContext, place *writtenPage) wire.Write[page[R, X]] {
-	key := selectedField{operation.Operation, place.field.Field}
-	if known, ok := place.lane.compiled.Get(key); ok {
-		return known.(wire.Write[page[R, X]])
+func (l lane[R, X]) compile(ctx context.Context, place *writtenPage) wire.Write[page[R, X]] {
+	if place.known != nil {
+		return place.known.compiled.(wire.Write[page[R, X]])
 	}
+	operation := graphql.GetOperationContext(ctx)
 	selected := wire.Of(operation, place.field)
 	compiled := wire.Object(selected, l.connectionFields(), l.connection)
 	if len(operation.RawQuery) <= maxText && selected.IsConstant() {
-		place.lane.compiled.Add(key, compiled)
+		place.lane.known.Add(place.key(operation), &knownField{place.selected(ctx).lasting(), compiled})
 	}
 	return compiled
 }

@@ -11,6 +11,8 @@ import (
 type selection struct {
 	operation *graphql.OperationContext
 	fields    []graphql.CollectedField
+	// rows is what is selected of each row of a connection, where that is known.
+	rows *selection
 }
 
 // selectionOf returns what is selected below the field being resolved.
@@ -24,7 +26,15 @@ func selectionOf(ctx context.Context) selection {
 func collectSelection(ctx context.Context) selection {
 	operation := graphql.GetOperationContext(ctx)
 	field := graphql.GetFieldContext(ctx).Field
-	return selection{operation, graphql.CollectFields(operation, field.Selections, nil)}
+	return selection{operation: operation, fields: graphql.CollectFields(operation, field.Selections, nil)}
+}
+
+// lasting returns a selection that is the same for all variables, for other requests with the same document.
+func (s selection) lasting() selection {
+	s.operation = &graphql.OperationContext{Doc: s.operation.Doc, Operation: s.operation.Operation}
+	rows := s.nodes()
+	s.rows = &rows
+	return s
 }
 
 // under returns what is selected below the named fields, taken together.
@@ -50,9 +60,12 @@ func (s selection) hasOther(names ...string) bool {
 
 // nodes returns what is selected of each row of a connection.
 func (s selection) nodes() selection {
+	if s.rows != nil {
+		return *s.rows
+	}
 	direct := s.under("nodes")
 	inEdges := s.under("edges").under("node")
-	return selection{s.operation, append(direct.fields, inEdges.fields...)}
+	return selection{operation: s.operation, fields: append(direct.fields, inEdges.fields...)}
 }
 
 // columns returns the columns behind the selected fields, each once, the always needed ones first.

@@ -32,12 +32,28 @@ const (
 	maxDigits   = 100
 )
 
+// encode writes by hand what json.Marshal would: every page has a cursor or two, and long ones may have one for each row.
 func (c cursor) encode() string {
-	data, err := json.Marshal(c)
-	if err != nil {
-		panic(err) // strings and numbers always marshal
+	data := strconv.AppendUint([]byte(`{"o":`), uint64(c.Ordering), 10)
+	if c.Position != 0 {
+		data = strconv.AppendInt(append(data, `,"p":`...), int64(c.Position), 10)
 	}
-	return base64.RawURLEncoding.EncodeToString(data)
+	data = strconv.AppendInt(append(data, `,"i":`...), c.ID, 10)
+	for i, key := range c.Keys {
+		separator := `,`
+		if i == 0 {
+			separator = `,"k":[`
+		}
+		text, err := json.Marshal(key)
+		if err != nil {
+			panic(err) // a text always marshals
+		}
+		data = append(append(data, separator...), text...)
+	}
+	if len(c.Keys) > 0 {
+		data = append(data, ']')
+	}
+	return base64.RawURLEncoding.EncodeToString(append(data, '}'))
 }
 
 // decodeCursor reads a cursor that was made for keys, and refuses any other.

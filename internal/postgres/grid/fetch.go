@@ -2,13 +2,10 @@ package grid
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/lib/pq"
 
 	"crosswalk/internal/postgres"
 )
@@ -91,20 +88,45 @@ func (k *rowKeys) Scan(src any) error {
 
 // texts reads the array.
 func (k rowKeys) texts() []*string {
-	if k == nil {
+	if len(k) < 2 {
 		return nil
 	}
-	var values []sql.NullString
-	if err := pq.Array(&values).Scan([]byte(k)); err != nil {
-		panic(fmt.Sprintf("keys that are not an array of texts: %v", err)) // the statement says that they are
-	}
-	texts := make([]*string, len(values))
-	for i, v := range values {
-		if v.Valid {
-			texts[i] = &v.String
+	var texts []*string
+	for rest := string(k[1 : len(k)-1]); rest != ""; rest = strings.TrimPrefix(rest, ",") {
+		var text string
+		switch end := strings.IndexByte(rest, ','); {
+		case rest[0] == '"':
+			text, rest = readQuoted(rest[1:])
+			texts = append(texts, &text)
+			continue
+		case end < 0:
+			text, rest = rest, ""
+		default:
+			text, rest = rest[:end], rest[end:]
+		}
+		if text == "NULL" {
+			texts = append(texts, nil)
+		} else {
+			texts = append(texts, &text)
 		}
 	}
 	return texts
+}
+
+// readQuoted reads an element of an array up to its closing quote. A quote or a backslash within it follows a backslash.
+func readQuoted(array string) (text, rest string) {
+	var before []byte
+	for {
+		switch at := strings.IndexAny(array, `"\\`); {
+		case at < 0:
+			panic("an array of texts that PostgreSQL did not write: a quote is missing")
+		case array[at] == '"':
+			return string(before) + array[:at], array[at+1:]
+		default:
+			before = append(append(before, array[:at]...), array[at+1])
+			array = array[at+2:]
+		}
+	}
 }
 
 // Result is one page of a list.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"reflect"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/jmoiron/sqlx/reflectx"
@@ -62,24 +63,39 @@ type cell struct {
 
 var scanner = reflect.TypeFor[sql.Scanner]()
 
+// cells are those of row types, by column, once they were asked for.
+var cells sync.Map
+
 // cellsOf returns the cells for columns of rows T.
 func cellsOf[T any](columns []string) ([]cell, error) {
-	fields := fieldNames.TypeMap(reflect.TypeFor[T]())
-	cells := make([]cell, len(columns))
+	row := reflect.TypeFor[T]()
+	known, ok := cells.Load(row)
+	if !ok {
+		known, _ = cells.LoadOrStore(row, allCells(row))
+	}
+	byColumn := known.(map[string]cell)
+	found := make([]cell, len(columns))
 	for i, column := range columns {
-		field := fields.GetByPath(column)
-		if field == nil {
-			return nil, fmt.Errorf("%T has no field for the column %q", *new(T), column)
+		if found[i], ok = byColumn[column]; !ok {
+			return nil, fmt.Errorf("%s has no field for the column %q", row, column)
 		}
-		of := field.Field.Type
-		cells[i].index = field.Index
+	}
+	return found, nil
+}
+
+// allCells returns the cells of a row type's columns.
+func allCells(row reflect.Type) map[string]cell {
+	all := make(map[string]cell)
+	for column, field := range fieldNames.TypeMap(row).Names {
+		c, of := cell{index: field.Index}, field.Field.Type
 		if of.Kind() == reflect.Pointer {
 			of = of.Elem()
-			cells[i].optional = of
+			c.optional = of
 		}
-		cells[i].scans = reflect.PointerTo(of).Implements(scanner)
+		c.scans = reflect.PointerTo(of).Implements(scanner)
+		all[column] = c
 	}
-	return cells, nil
+	return all
 }
 
 // set puts a value that the driver read into the field of a row.
