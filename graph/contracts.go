@@ -91,7 +91,6 @@ func (r *Resolver) contractConnection(ctx context.Context, asked contractList) (
 		order: ordering(asked.orderBy, func(o *model.ContractOrder) grid.Order {
 			return grid.Order{Column: contractOrders[o.Field], Descending: descending(o.Direction)}
 		}, "platform_id"),
-		announce:  func(rows []mapping.Contract) { announceContracts(ctx, rows) },
 		condition: asked.condition,
 		fetch: func(ctx context.Context, tx *postgres.Tx, req grid.Request) (*grid.Result[mapping.Contract], error) {
 			return mapping.Contracts(ctx, tx, id, today, req)
@@ -100,6 +99,7 @@ func (r *Resolver) contractConnection(ctx context.Context, asked contractList) (
 	if err != nil {
 		return nil, err
 	}
+	announceContracts(ctx, result.Rows)
 	if contractLane.write(ctx, result, facets) {
 		return nil, nil
 	}

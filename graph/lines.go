@@ -146,7 +146,6 @@ func (r *Resolver) lineConnection(ctx context.Context, asked lineList) (*model.I
 	result, facets, err := list[invoicing.Line, model.InvoiceLineFilter, model.InvoiceLineFacets]{
 		page: asked.page, filter: asked.filter, fields: lineFields, always: lineColumns(selected.nodes()), facets: lineFacets, order: order,
 		condition: func(f *model.InvoiceLineFilter) (grid.Condition, error) { return asked.condition(id, month, f) },
-		announce:  func(rows []invoicing.Line) { announceLines(ctx, rows) },
 		fetch: func(ctx context.Context, tx *postgres.Tx, req grid.Request) (*grid.Result[invoicing.Line], error) {
 			if sum {
 				req.SumBy = &grid.SumBy{Column: "amount", By: "currency"}
@@ -157,6 +156,7 @@ func (r *Resolver) lineConnection(ctx context.Context, asked lineList) (*model.I
 	if err != nil {
 		return nil, err
 	}
+	announceLines(ctx, result.Rows)
 	if lineLane.write(ctx, result, facets) {
 		return nil, nil
 	}

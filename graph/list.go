@@ -20,8 +20,6 @@ type list[T grid.Positioned, Filter, Facets any] struct {
 	// condition compiles the filter, together with what else the request asks for.
 	condition func(*Filter) (grid.Condition, error)
 	facets    []facet[Filter, Facets]
-	// announce tells the loaders which records the rows may ask for.
-	announce func([]T)
 	// fetch reads the page.
 	fetch func(ctx context.Context, tx *postgres.Tx, req grid.Request) (*grid.Result[T], error)
 }
@@ -49,7 +47,6 @@ func (l list[T, Filter, Facets]) run(ctx context.Context, r *Resolver) (*grid.Re
 	if err != nil {
 		return nil, nil, err
 	}
-	l.announce(result.Rows)
 	if !selected.has("facets") {
 		return result, nil, nil
 	}

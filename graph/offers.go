@@ -59,7 +59,6 @@ func (r *queryResolver) Offers(ctx context.Context, first *int, after *string, l
 		order: ordering(orderBy, func(o *model.OfferOrder) grid.Order {
 			return grid.Order{Column: offerOrders[o.Field], Descending: descending(o.Direction)}
 		}, "name"),
-		announce: func(rows []mapping.Offer) { announce(loadersFrom(ctx).Products, rows, mappedProduct) },
 		condition: func(f *model.OfferFilter) (grid.Condition, error) {
 			filtered, err := offerCondition(f)
 			return searching(search, func(text string) grid.Condition { return mapping.SearchOffers(id, text) }, filtered), err
@@ -74,6 +73,7 @@ func (r *queryResolver) Offers(ctx context.Context, first *int, after *string, l
 	if offerLane.write(ctx, result, facets) {
 		return nil, nil
 	}
+	announce(loadersFrom(ctx).Products, result.Rows, mappedProduct)
 	c := connect(ctx, result, offer, func(cursor string, node *model.Offer) *model.OfferEdge {
 		return &model.OfferEdge{Cursor: cursor, Node: node}
 	})

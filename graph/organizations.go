@@ -91,7 +91,6 @@ func (r *Resolver) organizationConnection(ctx context.Context, asked organizatio
 		order: ordering(asked.orderBy, func(o *model.OrganizationOrder) grid.Order {
 			return grid.Order{Column: organizationOrders[o.Field], Descending: descending(o.Direction)}
 		}, "name"),
-		announce:  func(rows []mapping.Organization) { announce(loadersFrom(ctx).Companies, rows, mappedCompany) },
 		condition: func(f *model.OrganizationFilter) (grid.Condition, error) { return asked.condition(id, f) },
 		fetch: func(ctx context.Context, tx *postgres.Tx, req grid.Request) (*grid.Result[mapping.Organization], error) {
 			return mapping.Organizations(ctx, tx, id, req)
@@ -103,6 +102,7 @@ func (r *Resolver) organizationConnection(ctx context.Context, asked organizatio
 	if organizationLane.write(ctx, result, facets) {
 		return nil, nil
 	}
+	announce(loadersFrom(ctx).Companies, result.Rows, mappedCompany)
 	c := connect(ctx, result, organization, func(cursor string, node *model.Organization) *model.OrganizationEdge {
 		return &model.OrganizationEdge{Cursor: cursor, Node: node}
 	})

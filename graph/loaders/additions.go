@@ -59,7 +59,7 @@ func (s *Set) additionsOf(waiting context.Context, agreement psa.RecordID) Addit
 		return AdditionList{Err: &psa.UnavailableError{Reason: "ConnectWise did not answer in time", Err: err}}
 	}
 	defer s.listings.Release(1)
-	found, err := s.directory.Additions.Look(waiting, s.seller, []psa.RecordID{agreement})
+	found, err := s.directory.Additions.Look(waiting, s.seller, []psa.RecordID{agreement}, s.deadline)
 	list := AdditionList{Err: err}
 	if err == nil && found[0] != nil {
 		list.Additions = found[0].Additions

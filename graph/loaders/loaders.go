@@ -127,9 +127,7 @@ var (
 
 // lookUp asks ConnectWise, and the mirror for what ConnectWise did not give.
 func (k kind[T]) lookUp(ctx context.Context, s *Set, ids []psa.RecordID) ([]Found[T], error) {
-	waiting, cancel := context.WithDeadline(ctx, s.deadline)
-	defer cancel()
-	live, err := k.book(s.directory).Look(waiting, s.seller, ids)
+	live, err := k.book(s.directory).Look(ctx, s.seller, ids, s.deadline)
 	available, err := s.note(err)
 	if err != nil {
 		return nil, err

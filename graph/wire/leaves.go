@@ -28,6 +28,17 @@ func OptionalText[T any](get func(*T) *string) Field[T] {
 	})
 }
 
+// TextOrNull returns a field that is a text, or null for an empty one.
+func TextOrNull[T any](get func(*T) string) Field[T] {
+	return leaf(func(to *Buffer, from *T) {
+		if text := get(from); text != "" {
+			to.Text(text)
+		} else {
+			to.Null()
+		}
+	})
+}
+
 // Printed returns a field that is a text of what a value prints as, which has nothing in it that JSON writes otherwise.
 func Printed[T any, S fmt.Stringer](get func(*T) S) Field[T] {
 	return leaf(func(to *Buffer, from *T) { to.quoted(get(from).String()) })

@@ -46,6 +46,14 @@ type checkedToken struct {
 	until time.Time
 }
 
+func (t checkedToken) isValid(now time.Time) bool {
+	return t.RevokedAt == nil && (t.ExpiresAt == nil || t.ExpiresAt.After(now))
+}
+
+func (t checkedToken) identity() Identity {
+	return Identity{Seller: t.Seller, Subject: t.Subject, Role: t.Role, TokenID: t.ID, SetUp: t.setUp}
+}
+
 const (
 	// trust is how long what was found holds: far shorter than anybody notices, and long enough for a busy token to be looked
 	// up a few times a second rather than with every request.
@@ -80,7 +88,7 @@ func settle(ctx context.Context) error {
 
 // find returns the token with a hash; false if there is none.
 func (c *checks) find(ctx context.Context, hash []byte) (checkedToken, bool, error) {
-	if known, ok := c.known.Get(string(hash)); ok && time.Now().Before(known.until) {
+	if known, ok := c.recall(hash); ok {
 		return known, true, nil
 	}
 	shared := c.join(hash)
@@ -91,6 +99,12 @@ func (c *checks) find(ctx context.Context, hash []byte) (checkedToken, bool, err
 	}
 	found, ok := shared.found[string(hash)]
 	return found, ok, shared.err
+}
+
+// recall returns the token with a hash as it was found a moment ago; false if it was not.
+func (c *checks) recall(hash []byte) (checkedToken, bool) {
+	known, ok := c.known.Get(string(hash))
+	return known, ok && time.Now().Before(known.until)
 }
 
 // join returns the next check, which has not begun yet, with hash among what it asks for.

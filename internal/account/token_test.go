@@ -243,3 +243,71 @@ func TestAuthenticatingFromManySidesAtOnce(t *testing.T) {
 	}
 	group.Wait()
 }
+
+func TestNoReplicaGoesByWhatItKnewOfATokenOnceItIsRevoked(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	seller := h.mustCreateSeller(t)
+	others := []*account.Tokens{account.NewTokens(h.db, h.clock.Now), account.NewTokens(h.db, h.clock.Now)}
+	replicas := append([]*account.Tokens{h.Tokens}, others...)
+	for range 3 {
+		text, token := h.mustIssue(t, account.NewToken{Seller: seller.ID, Role: account.Viewer})
+		if who, known := h.Known(text); known {
+			t.Errorf("a token that nobody has shown is known as %+v", who)
+		}
+		// They go on asking while the token is revoked, so that each knows of it as long as can be.
+		ctx, revoked := context.WithCancel(t.Context())
+		var asking sync.WaitGroup
+		for _, replica := range replicas {
+			if who, err := replica.Authenticate(t.Context(), text); err != nil || who.TokenID != token.ID {
+				t.Fatalf("Authenticate before revoking: %+v and %v", who, err)
+			}
+			asking.Go(func() {
+				for ctx.Err() == nil {
+					_, _ = replica.Authenticate(t.Context(), text)
+				}
+			})
+		}
+		if _, err := h.RevokeToken(t.Context(), text); err != nil {
+			t.Fatal(err)
+		}
+		for i, replica := range replicas {
+			if who, known := replica.Known(text); known {
+				t.Errorf("replica %d knows a revoked token as %+v", i, who)
+			}
+			if who, err := replica.Authenticate(t.Context(), text); !errors.Is(err, account.ErrUnauthenticated) {
+				t.Errorf("replica %d takes a revoked token for %+v (%v)", i, who, err)
+			}
+		}
+		revoked()
+		asking.Wait()
+	}
+}
+
+func TestWhatIsKnownOfATokenIsLookedUpAgain(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	text, token := h.mustIssue(t, account.NewToken{Seller: h.mustCreateSeller(t).ID, Role: account.Viewer, ExpiresAt: h.clock.Now().Add(time.Hour)})
+	if _, err := h.Authenticate(t.Context(), text); err != nil {
+		t.Fatal(err)
+	}
+	h.clock.Advance(2 * time.Hour)
+	h.wantUnauthenticated(t, "after its end, of which the replica knows", text)
+	h.clock.Advance(-2 * time.Hour)
+	err := h.db.System().Write(t.Context(), func(ctx context.Context, tx *postgres.Tx) error {
+		_, err := tx.ExecContext(ctx, `UPDATE api_token SET role = 'EDITOR' WHERE id = $1`, token.ID)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		who, err := h.Authenticate(t.Context(), text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if who.Role == account.Editor {
+			return
+		}
+	}
+}

@@ -27,6 +27,20 @@ func (g gate) admit(ctx context.Context, token string) (context.Context, error) 
 	if token == "" {
 		return nil, refuse(codeUnauthenticated, "Send a token, in the header Authorization: Bearer <token>.")
 	}
+	identity, known := g.authenticator.Known(token)
+	if !known {
+		var err error
+		if identity, err = g.authenticate(ctx, token); err != nil {
+			return nil, err
+		}
+	}
+	noteOf(ctx).comesFrom(identity)
+	ctx = context.WithValue(ctx, tokenKey{}, token)
+	return account.WithIdentity(ctx, identity), nil
+}
+
+// authenticate has a token looked up. Its error is as admit's.
+func (g gate) authenticate(ctx context.Context, token string) (account.Identity, error) {
 	limited, cancel := context.WithTimeoutCause(ctx, g.patience, errTooSlow)
 	defer cancel()
 	identity, err := g.authenticator.Authenticate(limited, token)
@@ -35,21 +49,17 @@ func (g gate) admit(ctx context.Context, token string) (context.Context, error) 
 	var coded Coded
 	switch {
 	case errors.As(err, &explained):
-		return nil, refuse(codeUnauthenticated, "%s", explained.Reason)
+		return identity, refuse(codeUnauthenticated, "%s", explained.Reason)
 	case errors.Is(err, account.ErrUnauthenticated):
-		return nil, refuse(codeUnauthenticated, badToken)
+		return identity, refuse(codeUnauthenticated, badToken)
 	case errors.As(err, &coded):
-		return nil, err
+		return identity, err
 	case err != nil && errors.Is(context.Cause(limited), errTooSlow):
-		return nil, refuse(codeTimeout, "Checking the token took too long. Try again in a moment.")
+		return identity, refuse(codeTimeout, "Checking the token took too long. Try again in a moment.")
 	case errors.As(err, &undecided):
-		return nil, fmt.Errorf("%w (%w)", refuse(codeUnavailable, "%s", undecided.Reason), undecided.Err)
-	case err != nil:
-		return nil, err
+		return identity, fmt.Errorf("%w (%w)", refuse(codeUnavailable, "%s", undecided.Reason), undecided.Err)
 	}
-	noteOf(ctx).comesFrom(identity)
-	ctx = context.WithValue(ctx, tokenKey{}, token)
-	return account.WithIdentity(ctx, identity), nil
+	return identity, err
 }
 
 const badToken = "The token is unknown, expired or revoked."

@@ -22,6 +22,8 @@ type Authenticator interface {
 	// What an *account.UnauthenticatedError and an *account.UndecidedError give
 	// as the reason is shown to the caller.
 	Authenticate(ctx context.Context, token string) (account.Identity, error)
+	// Known is Authenticate where that needs no waiting; false where it does.
+	Known(token string) (account.Identity, bool)
 }
 
 // Config says what New serves.

@@ -53,6 +53,8 @@ func (tokens) Authenticate(ctx context.Context, token string) (account.Identity,
 	return account.Identity{}, fmt.Errorf("look up: %w", account.ErrUnauthenticated)
 }
 
+func (tokens) Known(string) (account.Identity, bool) { return account.Identity{}, false }
+
 // caller is what the test schema says about who asks.
 func caller(ctx context.Context) string {
 	identity, ok := account.IdentityFrom(ctx)

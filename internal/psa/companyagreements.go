@@ -13,7 +13,7 @@ import (
 func (d *Directory) RefreshAgreementsOf(ctx context.Context, db *postgres.SellerDB, company RecordID, deadline time.Time) error {
 	waiting, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
-	found, err := d.AgreementsOf.lookup(waiting, db.ID(), []RecordID{company}, true)
+	found, err := d.AgreementsOf.lookAnew(waiting, db.ID(), []RecordID{company})
 	if err != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ func Confirm[T any, R mirrored[T]](ctx context.Context, book *Book[T], mirror *M
 		return c
 	}
 	distinct := slices.Compact(slices.Sorted(slices.Values(ids)))
-	found, err := book.lookup(ctx, seller, distinct, true)
+	found, err := book.lookAnew(ctx, seller, distinct)
 	if err != nil {
 		return c
 	}

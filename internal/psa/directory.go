@@ -150,18 +150,36 @@ func newBook[T any](options bookOptions, fetch func(Client, context.Context, []R
 }
 
 // Look returns the live records of ids, in their order; nil stands for one that does not exist. It
-// waits until ctx is done at the longest and then returns *UnavailableError, as when ConnectWise does not answer. Others get
-// the same records, which nobody may change.
-func (b *Book[T]) Look(ctx context.Context, seller postgres.SellerID, ids []RecordID) ([]*T, error) {
-	return b.lookup(ctx, seller, ids, false)
+// waits until the deadline, or ctx is done, at the longest and then returns *UnavailableError, as when ConnectWise does not
+// answer. Others get the same records, which nobody may change.
+func (b *Book[T]) Look(ctx context.Context, seller postgres.SellerID, ids []RecordID, deadline time.Time) ([]*T, error) {
+	wanted, missing := b.claim(seller, ids, false)
+	if len(missing) == 0 && !slices.ContainsFunc(wanted, func(e *entry[T]) bool { return !isDone(e.done) }) {
+		return b.await(ctx, wanted)
+	}
+	waiting, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	b.begin(waiting, seller, missing)
+	return b.await(waiting, wanted)
 }
 
-func (b *Book[T]) lookup(ctx context.Context, seller postgres.SellerID, ids []RecordID, anew bool) ([]*T, error) {
-	wanted, missing := b.claim(seller, ids, anew)
+// lookAnew is Look without what is known already, until ctx is done.
+func (b *Book[T]) lookAnew(ctx context.Context, seller postgres.SellerID, ids []RecordID) ([]*T, error) {
+	wanted, missing := b.claim(seller, ids, true)
+	b.begin(ctx, seller, missing)
+	return b.await(ctx, wanted)
+}
+
+// begin has entries asked for.
+func (b *Book[T]) begin(ctx context.Context, seller postgres.SellerID, missing map[RecordID]*entry[T]) {
 	if len(missing) > 0 {
 		go b.ask(context.WithoutCancel(ctx), seller, missing)
 	}
-	found := make([]*T, len(ids))
+}
+
+// await returns what is found for entries, in their order.
+func (b *Book[T]) await(ctx context.Context, wanted []*entry[T]) ([]*T, error) {
+	found := make([]*T, len(wanted))
 	for i, e := range wanted {
 		if !isDone(e.done) {
 			select {

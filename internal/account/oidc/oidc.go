@@ -56,8 +56,9 @@ type Config struct {
 
 // Accounts is what the package needs of account.Service.
 type Accounts interface {
-	// Authenticate tells who holds an issued token.
+	// Authenticate tells who holds an issued token, and Known does if that is known already.
 	Authenticate(ctx context.Context, token string) (account.Identity, error)
+	Known(token string) (account.Identity, bool)
 	// Seller returns account.ErrNotFound, possibly wrapped, for a seller that does not exist.
 	Seller(ctx context.Context, id postgres.SellerID) (account.Seller, error)
 }
@@ -121,6 +122,9 @@ func (a *Authenticator) Authenticate(ctx context.Context, token string) (account
 	}
 	return identity, nil
 }
+
+// Known tells who holds an issued token that was looked up a moment ago.
+func (a *Authenticator) Known(token string) (account.Identity, bool) { return a.accounts.Known(token) }
 
 // algorithms are those whose keys are public on one side, and nothing older.
 func algorithms() []jose.SignatureAlgorithm {

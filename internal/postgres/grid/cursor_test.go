@@ -18,7 +18,7 @@ func aKey(t *rapid.T) *string {
 	if rapid.IntRange(0, 4).Draw(t, "is null") == 0 {
 		return nil
 	}
-	key := rapid.StringOf(rapid.SampledFrom([]rune(`aZ0 ,;"'\{}()NULÜ😀<>&` + "\n\t\u2028"))).Draw(t, "key")
+	key := rapid.StringOf(rapid.SampledFrom([]rune(`aZ0 ,;"'\{}()NULÜ😀<>&`+"\n\t\u2028"))).Draw(t, "key")
 	return &key
 }
 
