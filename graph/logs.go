@@ -118,7 +118,7 @@ type entryRecord struct {
 
 // recordOfEntry returns a record that a log entry leads to; nil where it does not exist any more.
 func (r *Resolver) recordOfEntry(ctx context.Context, typeName string, number int64) (model.Node, error) {
-	return scopeOf(ctx).entryRecords.Load(ctx, entryRecord{typeName, number})()
+	return scopeOf(ctx).entryRecords().Load(ctx, entryRecord{typeName, number})()
 }
 
 // newEntryRecords returns the loader of the records that the log entries of one operation lead to. Like the log

@@ -18,7 +18,7 @@ import (
 // of a subscription.
 type responseScope struct {
 	loaders      *loaders.Set
-	entryRecords *dataloader.Loader[entryRecord, model.Node]
+	entryRecords func() *dataloader.Loader[entryRecord, model.Node]
 	// today is the date in the seller's time zone.
 	today func() (civil.Date, error)
 }
@@ -62,13 +62,19 @@ func (o Operation) InterceptResponse(ctx context.Context, next graphql.ResponseH
 		if response.Extensions == nil {
 			response.Extensions = make(map[string]any)
 		}
-		report := map[string]any{"available": outcome.Available, "retryAt": nil}
+		report := psaReport{Available: outcome.Available}
 		if !outcome.Available && !outcome.RetryAt.IsZero() {
-			report["retryAt"] = outcome.RetryAt.UTC().Format(time.RFC3339)
+			report.RetryAt = optional(outcome.RetryAt.UTC().Format(time.RFC3339))
 		}
 		response.Extensions["psa"] = report
 	}
 	return response
+}
+
+// psaReport is what a response says of how ConnectWise behaved.
+type psaReport struct {
+	Available bool    `json:"available"`
+	RetryAt   *string `json:"retryAt"`
 }
 
 func (o Operation) withScope(ctx context.Context) (context.Context, func() *responseScope) {
@@ -79,7 +85,7 @@ func (o Operation) withScope(ctx context.Context) (context.Context, func() *resp
 		today := sync.OnceValues(func() (civil.Date, error) { return o.Today(ctx, seller(ctx)) })
 		return &responseScope{
 			loaders:      loaders.NewSet(ctx, o.DB, o.Directory, seller(ctx), today, deadline),
-			entryRecords: o.newEntryRecords(ctx),
+			entryRecords: sync.OnceValue(func() *dataloader.Loader[entryRecord, model.Node] { return o.newEntryRecords(ctx) }),
 			today:        today,
 		}
 	})

@@ -98,6 +98,9 @@ func newZstd() (compressor, error) {
 // best; zstd, which is faster, where they like both alike, and none where they
 // accept neither.
 func Accepted(header http.Header) string {
+	if len(header.Values("Accept-Encoding")) == 0 {
+		return identity
+	}
 	qualities := map[string]float64{}
 	for entry := range strings.SplitSeq(strings.Join(header.Values("Accept-Encoding"), ","), ",") {
 		name, parameters, _ := strings.Cut(entry, ";")
