@@ -246,7 +246,17 @@ func TestAnotherHostOrCompanyIsRefusedOnceAnythingIsMapped(t *testing.T) {
 func TestAnotherConnectWiseBeforeAnythingIsMappedForgetsTheFormerOne(t *testing.T) {
 	t.Parallel()
 	w, _, _, _, _ := startPair(t, gatewaytest.Options{})
+	replicas := map[string]*gatewaytest.Seller{"the replica that saves them": w.Seller, "the other replica": w.On(w.Replica(t))}
+	const gated = `{ organizations { totalCount } }`
+	for _, s := range replicas {
+		s.Must(t, viewer, gated, nil, new(struct{}))
+	}
 	moved, _ := saveCredentials(t, w, variables{"companyId": "stranger"})
+	for name, s := range replicas {
+		if response := s.Query(t, viewer, gated, nil); !slices.Equal(response.Codes(), []string{"SETUP_INCOMPLETE"}) {
+			t.Errorf("right after the company was changed %s answered %s, want SETUP_INCOMPLETE", name, response.Body)
+		}
+	}
 	if len(moved.UserErrors) > 0 || moved.Settings.AgreementType != nil || !slices.Equal(moved.Settings.SetupMissing, []string{"AGREEMENT_TYPE"}) {
 		t.Fatalf("another company was answered with %+v, want it saved and the Agreement Type to be chosen anew", moved)
 	}
