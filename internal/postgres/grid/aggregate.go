@@ -43,6 +43,7 @@ type tally struct {
 func (g *Grid) tally(seller postgres.SellerID, where Condition, summed string, columns ...string) tally {
 	t := tally{count: "count(*)"}
 	probe := g.statement()
+	probe.named = make(map[string]bool)
 	probe.build(where)
 	for _, name := range columns {
 		probe.use(name)

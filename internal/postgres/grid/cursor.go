@@ -3,7 +3,6 @@ package grid
 import (
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"hash/fnv"
 	"math"
 	"regexp"
@@ -116,10 +115,11 @@ var plainNumber = regexp.MustCompile(`^-?[0-9]+(\.[0-9]+)?$`)
 
 // ordering returns a number that stands for the list and its order in cursors.
 func (g *Grid) ordering(order []Order) uint32 {
-	h := fnv.New32a()
-	fmt.Fprintf(h, "%s", g.Name)
+	text := []byte(g.Name)
 	for _, o := range order {
-		fmt.Fprintf(h, " %s %t", o.Column, o.Descending)
+		text = strconv.AppendBool(append(append(append(text, ' '), o.Column...), ' '), o.Descending)
 	}
+	h := fnv.New32a()
+	_, _ = h.Write(text) // which never fails
 	return h.Sum32()
 }

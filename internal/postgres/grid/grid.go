@@ -10,6 +10,7 @@ package grid
 import (
 	"fmt"
 	"maps"
+	"strconv"
 	"strings"
 )
 
@@ -91,6 +92,7 @@ type statement struct {
 	grid  *Grid
 	args  []any
 	joins map[string]bool
+	// named are the columns that were used, where somebody wants to know.
 	named map[string]bool
 	// bound is true when the statement has a predicate in SQL, which only the grid it was written for understands.
 	bound bool
@@ -103,20 +105,20 @@ type statement struct {
 // maxDepth bounds how deep conditions nest, well below what PostgreSQL's parser takes.
 const maxDepth = 40
 
-func (g *Grid) statement() *statement {
-	return &statement{grid: g, joins: make(map[string]bool), named: make(map[string]bool)}
-}
+func (g *Grid) statement() *statement { return &statement{grid: g} }
 
 // arg adds a parameter and returns its placeholder.
 func (s *statement) arg(value any) string {
 	s.args = append(s.args, value)
-	return fmt.Sprintf("$%d", len(s.args))
+	return "$" + strconv.Itoa(len(s.args))
 }
 
 // use returns the column's expression and notes the joins it needs.
 func (s *statement) use(name string) string {
 	c := s.grid.column(name)
-	s.named[name] = true
+	if s.named != nil {
+		s.named[name] = true
+	}
 	s.need(c.Joins)
 	return s.expand(c.SQL, c.Args)
 }
@@ -143,6 +145,9 @@ func (s *statement) expand(sql string, args []any) string {
 }
 
 func (s *statement) need(joins []string) {
+	if s.joins == nil && len(joins) > 0 {
+		s.joins = make(map[string]bool)
+	}
 	for _, j := range joins {
 		s.joins[j] = true
 	}

@@ -91,7 +91,7 @@ func (g *Grid) alias() string {
 // choose makes the statement read the rows of the page, out of a window, instead of the grid's table.
 func (f *fetch[T]) choose(s *statement, window int) {
 	shown := s.joins
-	s.joins = make(map[string]bool)
+	s.joins = nil
 	keys := s.keys(f.req.Order)
 	order := s.orderBy(keys, f.req.Page.backward)
 	beyond := []string{s.beyond(f.after, keys, false), s.beyond(f.before, keys, true)}
