@@ -21,8 +21,8 @@ type benchCommand struct {
 	Lines         int           `default:"5000000" help:"Invoice lines, over 12 months."`
 	PeakLines     int           `default:"1000000" help:"Invoice lines of the month that has the most."`
 	Clients       int           `default:"8" help:"Clients that ask at a time."`
-	Turns         int           `default:"5" help:"Turns that each side has."`
-	Turn          time.Duration `default:"2s" help:"How long a turn lasts."`
+	Turns         int           `default:"20" help:"Turns that each side has."`
+	Turn          time.Duration `default:"500ms" help:"How long a turn lasts."`
 	Only          string        `placeholder:"TEXT" help:"Measure only what has this in its name."`
 	Picture       string        `placeholder:"FILE" help:"Draw the table of pages as an SVG."`
 	Profile       string        `placeholder:"FILE" help:"Write a CPU profile."`

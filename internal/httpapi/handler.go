@@ -72,6 +72,7 @@ func New(config Config) (*Handler, error) {
 	if config.Instrument != nil {
 		handler.Handler = config.Instrument(handler.Handler, routeIn(mux))
 	}
+	handler.Handler = whole(handler.Handler)
 	return handler, nil
 }
 

@@ -86,10 +86,9 @@ func (g *graphQL) write(w http.ResponseWriter, r *http.Request, format mediaType
 	header.Add("Vary", "Accept")
 	// Not every connection has deadlines; where there are none, none is missed.
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTime))
-	answerWhole(w, r, len(body.head)+len(body.data)+len(body.tail), func() {
-		// A caller that has gone misses nothing.
-		_ = g.compress.Write(w, r, status, body.head, body.data, body.tail)
-	})
+	hold(r, len(body.head)+len(body.data)+len(body.tail))
+	// A caller that has gone misses nothing.
+	_ = g.compress.Write(w, r, status, body.head, body.data, body.tail)
 }
 
 // refuse answers a request that is not executed.

@@ -68,18 +68,30 @@ func withConn(ctx context.Context, conn net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, conn)
 }
 
-// answerWhole calls write, which answers a request with so many bytes, and sends the answer as a whole, where the connection
-// can and it is not too long.
-func answerWhole(w http.ResponseWriter, r *http.Request, length int, write func()) {
-	conn, ok := r.Context().Value(connKey{}).(*wholeConn)
-	if !ok || length > maxWhole {
-		write()
-		return
+// hold keeps an answer to a request, which is so many bytes long, until whole sends it; where the connection can, and unless
+// that is too long.
+func hold(r *http.Request, length int) {
+	if conn, ok := r.Context().Value(connKey{}).(*wholeConn); ok && conn.kept == nil && length <= maxWhole {
+		conn.hold()
 	}
-	conn.hold()
-	defer conn.letGo()
-	write()
-	if w.Header().Get("Content-Length") != "" { // or net/http has yet to add how it ends
-		_ = http.NewResponseController(w).Flush()
-	}
+}
+
+// whole sends what next had held when next has returned, so that all that is noted of a request has been when its answer comes.
+func whole(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		conn, ok := r.Context().Value(connKey{}).(*wholeConn)
+		if !ok {
+			next.ServeHTTP(w, r)
+			return
+		}
+		defer func() {
+			if conn.kept != nil {
+				conn.letGo()
+			}
+		}()
+		next.ServeHTTP(w, r)
+		if conn.kept != nil && w.Header().Get("Content-Length") != "" { // or net/http has yet to add how it ends
+			_ = http.NewResponseController(w).Flush()
+		}
+	})
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // overheard serves one request, whose answer is length bytes long, and returns all that the client is sent, with a mark where
-// it was when the body had been written.
+// it was when the handler was about to return.
 func overheard(t *testing.T, length int, header http.Header) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -19,18 +19,15 @@ func overheard(t *testing.T, length int, header http.Header) string {
 		t.Fatal(err)
 	}
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		answerWhole(w, r, length, func() {
-			for name := range header {
-				w.Header().Set(name, header.Get(name))
-			}
-			_, _ = io.WriteString(w, strings.Repeat("#", length))
-		})
+		for name := range header {
+			w.Header().Set(name, header.Get(name))
+		}
+		hold(r, length)
+		_, _ = io.WriteString(w, strings.Repeat("#", length))
+		// This passes by what is held.
+		_, _ = io.WriteString(r.Context().Value(connKey{}).(*wholeConn).TCPConn, "|")
 	})
-	server := &httptest.Server{Listener: wholeListener{listener}, Config: &http.Server{ConnContext: withConn}}
-	server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		conn := r.Context().Value(connKey{}).(*wholeConn)
-		handler.ServeHTTP(&marking{w, conn.TCPConn}, r)
-	})
+	server := &httptest.Server{Listener: wholeListener{listener}, Config: &http.Server{Handler: whole(handler), ConnContext: withConn}}
 	server.Start()
 	defer server.Close()
 	client, err := net.Dial("tcp", listener.Addr().String())
@@ -48,20 +45,6 @@ func overheard(t *testing.T, length int, header http.Header) string {
 	return string(sent)
 }
 
-// marking sends a mark past everything that is held, after the body was written.
-type marking struct {
-	http.ResponseWriter
-	conn *net.TCPConn
-}
-
-func (m *marking) Write(body []byte) (int, error) {
-	n, err := m.ResponseWriter.Write(body)
-	_, _ = io.WriteString(m.conn, "|")
-	return n, err
-}
-
-func (m *marking) Unwrap() http.ResponseWriter { return m.ResponseWriter }
-
 func TestAnAnswerLeavesAsAWhole(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -76,7 +59,7 @@ func TestAnAnswerLeavesAsAWhole(t *testing.T) {
 			t.Parallel()
 			sent := overheard(t, test.length, http.Header{"Content-Length": {strconv.Itoa(test.length)}})
 			if got := strings.HasPrefix(sent, "|HTTP/1.1 200 OK"); got != test.isWhole {
-				t.Errorf("that all was sent after the body was written is %t, want %t; what came begins with %.20q", got, test.isWhole, sent)
+				t.Errorf("that all was sent after the handler had returned is %t, want %t; what came begins with %.20q", got, test.isWhole, sent)
 			}
 			if got := strings.Count(sent, "#"); got != test.length || strings.Count(sent, "|") != 1 {
 				t.Errorf("the client was sent %d of %d bytes", got, test.length)
