@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -55,10 +56,16 @@ func listAdditions(ctx context.Context, s *Set, agreements []psa.RecordID) ([]Ad
 }
 
 func (s *Set) additionsOf(waiting context.Context, agreement psa.RecordID) AdditionList {
-	if err := s.listings.Acquire(waiting, 1); err != nil {
+	err := s.listings.Acquire(waiting, 1)
+	if err == nil {
+		defer s.listings.Release(1)
+		if !time.Now().Before(s.deadline) { // whoever gave up then has let the next one in
+			err = context.DeadlineExceeded
+		}
+	}
+	if err != nil {
 		return AdditionList{Err: &psa.UnavailableError{Reason: "ConnectWise did not answer in time", Err: err}}
 	}
-	defer s.listings.Release(1)
 	found, err := s.directory.Additions.Look(waiting, s.seller, []psa.RecordID{agreement}, s.deadline)
 	list := AdditionList{Err: err}
 	if err == nil && found[0] != nil {
