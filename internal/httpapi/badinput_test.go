@@ -47,6 +47,8 @@ func TestBadInputIsRefusedClearly(t *testing.T) {
 			status: 400, code: "BAD_USER_INPUT", message: "not UTF-8",
 		},
 		{name: "no query", body: `{"variables":{}}`, status: 400, code: "BAD_USER_INPUT", message: "query is missing"},
+		{name: "a query by another name", body: `{"Query":"{ __typename }"}`, status: 400, code: "BAD_USER_INPUT", message: "query is missing"},
+		{name: "a query in another case beside it", body: `{"query":" ","QUERY":"{ __typename }"}`, status: 400, code: "BAD_USER_INPUT", message: "query is missing"},
 		{name: "an empty query", body: `{"query":"  "}`, status: 400, code: "BAD_USER_INPUT", message: "query is missing or empty"},
 		{name: "a query that is null", body: `{"query":null}`, status: 400, code: "BAD_USER_INPUT", message: "query is missing"},
 		{name: "a query that is a number", body: `{"query":1}`, status: 400, code: "BAD_USER_INPUT", message: "query must be a string"},

@@ -22,7 +22,7 @@ func readRequest(w http.ResponseWriter, r *http.Request, maxBytes int64) (*graph
 	start := graphql.Now()
 	read := readQuery
 	if r.Method == http.MethodPost {
-		read = func(r *http.Request) (asked, error) { return readBody(w, r, maxBytes) }
+		read = func(r *http.Request) (members, error) { return readBody(w, r, maxBytes) }
 	}
 	fields, err := read(r)
 	if err != nil {
@@ -37,24 +37,19 @@ func readRequest(w http.ResponseWriter, r *http.Request, maxBytes int64) (*graph
 	return params, nil
 }
 
-// asked are the parts of a request.
-type asked struct {
-	Query         string          `json:"query"`
-	OperationName string          `json:"operationName"`
-	Variables     json.RawMessage `json:"variables"`
-	Extensions    json.RawMessage `json:"extensions"`
-}
+// members are the parts of a request by name, each as JSON.
+type members map[string]json.RawMessage
 
 // bodyTime is how long a request's body may take to arrive.
 const bodyTime = 30 * time.Second
 
-func readBody(w http.ResponseWriter, r *http.Request, maxBytes int64) (asked, error) {
+func readBody(w http.ResponseWriter, r *http.Request, maxBytes int64) (members, error) {
 	if !isJSONBody(r.Header) {
-		return asked{}, badRequest("Send the operation as JSON, with the header Content-Type: application/json.").
+		return nil, badRequest("Send the operation as JSON, with the header Content-Type: application/json.").
 			withStatus(http.StatusUnsupportedMediaType)
 	}
 	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
-		return asked{}, badRequest("Send the body without Content-Encoding.").withStatus(http.StatusUnsupportedMediaType)
+		return nil, badRequest("Send the body without Content-Encoding.").withStatus(http.StatusUnsupportedMediaType)
 	}
 	control := http.NewResponseController(w)
 	// Not every connection has deadlines; where there are none, none is missed.
@@ -64,77 +59,94 @@ func readBody(w http.ResponseWriter, r *http.Request, maxBytes int64) (asked, er
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		return asked{}, reached(LimitBody, "The request body is larger than the %d bytes that are allowed.", maxBytes).
+		return nil, reached(LimitBody, "The request body is larger than the %d bytes that are allowed.", maxBytes).
 			withStatus(http.StatusRequestEntityTooLarge)
 	case err != nil:
-		return asked{}, badRequest("The request body did not arrive completely.")
+		return nil, badRequest("The request body did not arrive completely.")
 	case len(bytes.TrimSpace(body)) == 0:
-		return asked{}, badRequest(`The request body is empty. Send {"query": "…"}.`)
+		return nil, badRequest(`The request body is empty. Send {"query": "…"}.`)
 	case !utf8.Valid(body):
-		return asked{}, badRequest("The request body is not UTF-8.")
+		return nil, badRequest("The request body is not UTF-8.")
 	}
-	return parseBody(body)
+	return parseMembers(body)
 }
 
-func parseBody(body []byte) (fields asked, err error) {
+func parseMembers(body []byte) (members, error) {
+	var fields members
+	err := json.Unmarshal(body, &fields)
 	var syntax *json.SyntaxError
-	var mistyped *json.UnmarshalTypeError
-	switch err := json.Unmarshal(body, &fields); {
+	switch {
 	case errors.As(err, &syntax):
-		return asked{}, badRequest(fmt.Sprintf("The request body is not valid JSON: something is wrong at byte %d of %d.",
+		return nil, badRequest(fmt.Sprintf("The request body is not valid JSON: something is wrong at byte %d of %d.",
 			syntax.Offset, len(body)))
 	case bytes.HasPrefix(bytes.TrimSpace(body), []byte("[")):
 		batch := reached(LimitBatch, "Send one operation per request, as a JSON object; lists of operations are not served.")
 		batch.code = codeBadUserInput
-		return asked{}, batch.withStatus(http.StatusBadRequest)
-	case errors.As(err, &mistyped) && mistyped.Field != "":
-		return asked{}, badRequest(mistyped.Field + " must be a string.")
-	case err != nil || bytes.Equal(bytes.TrimSpace(body), []byte("null")):
-		return asked{}, badRequest(`The request body must be a JSON object, such as {"query": "…"}.`)
+		return nil, batch.withStatus(http.StatusBadRequest)
+	case err != nil || fields == nil:
+		return nil, badRequest(`The request body must be a JSON object, such as {"query": "…"}.`)
 	}
 	return fields, nil
 }
 
 // readQuery reads the parameters of a URL. Variables and extensions are JSON
 // there too; the others are plain text.
-func readQuery(r *http.Request) (asked, error) {
+func readQuery(r *http.Request) (members, error) {
 	values, err := url.ParseQuery(r.URL.RawQuery)
-	fields := asked{Query: values.Get("query"), OperationName: values.Get("operationName")}
-	if err != nil || !utf8.ValidString(fields.Query) || !utf8.ValidString(fields.OperationName) {
-		return asked{}, badRequest("The parameters in the URL are not properly encoded.")
+	if err != nil || !utf8.ValidString(values.Get("query")) {
+		return nil, badRequest("The parameters in the URL are not properly encoded.")
 	}
-	for name, field := range map[string]*json.RawMessage{"variables": &fields.Variables, "extensions": &fields.Extensions} {
+	fields := members{}
+	for _, name := range []string{"query", "operationName"} {
+		if values.Has(name) {
+			// A string cannot fail to become JSON.
+			fields[name], _ = json.Marshal(values.Get(name))
+		}
+	}
+	for _, name := range []string{"variables", "extensions"} {
 		text := values.Get(name)
 		if text == "" {
 			continue
 		}
 		if !json.Valid([]byte(text)) || !utf8.ValidString(text) {
-			return asked{}, badRequest("The URL parameter " + name + " must be a JSON object.")
+			return nil, badRequest("The URL parameter " + name + " must be a JSON object.")
 		}
-		*field = json.RawMessage(text)
+		fields[name] = json.RawMessage(text)
 	}
 	return fields, nil
 }
 
-func (a asked) params() (*graphql.RawParams, error) {
-	variables, variablesErr := object("variables", a.Variables)
-	extensions, extensionsErr := object("extensions", a.Extensions)
-	if err := cmp.Or(variablesErr, extensionsErr); err != nil {
+func (m members) params() (*graphql.RawParams, error) {
+	query, queryErr := m.text("query")
+	name, nameErr := m.text("operationName")
+	variables, variablesErr := m.object("variables")
+	extensions, extensionsErr := m.object("extensions")
+	if err := cmp.Or(queryErr, nameErr, variablesErr, extensionsErr); err != nil {
 		return nil, err
 	}
-	if strings.TrimSpace(a.Query) == "" && extensions[persistedExtension] == nil {
+	if strings.TrimSpace(query) == "" && extensions[persistedExtension] == nil {
 		return nil, badRequest("The request says nothing to execute: query is missing or empty.")
 	}
-	return &graphql.RawParams{Query: a.Query, OperationName: a.OperationName, Variables: variables, Extensions: extensions}, nil
+	return &graphql.RawParams{Query: query, OperationName: name, Variables: variables, Extensions: extensions}, nil
 }
 
-// object reads a part of a request that is an object, or null.
-func object(name string, value json.RawMessage) (map[string]any, error) {
+func (m members) text(name string) (string, error) {
+	var text string
+	if isNull(m[name]) {
+		return "", nil
+	}
+	if err := json.Unmarshal(m[name], &text); err != nil {
+		return "", badRequest(name + " must be a string.")
+	}
+	return text, nil
+}
+
+func (m members) object(name string) (map[string]any, error) {
 	var object map[string]any
-	if isNull(value) {
+	if isNull(m[name]) {
 		return nil, nil
 	}
-	decoder := json.NewDecoder(bytes.NewReader(value))
+	decoder := json.NewDecoder(bytes.NewReader(m[name]))
 	decoder.UseNumber()
 	if err := decoder.Decode(&object); err != nil {
 		return nil, badRequest(name + " must be a JSON object.")
