@@ -47,22 +47,31 @@ const searchCount = 400
 // measureSearches has lists searched as one types, each search the first page.
 func measureSearches(ctx context.Context, b *bench) error {
 	b.table("search of any three to eight characters of a name, first page", "median", "95th percentile")
+	organizations := func(total bool) func(context.Context, *postgres.Tx, string) error {
+		return func(ctx context.Context, tx *postgres.Tx, text string) error {
+			_, err := mapping.Organizations(ctx, tx, b.seller, grid.Request{
+				Columns: mapping.OrganizationColumns, Where: mapping.SearchOrganizations(b.seller, text), Order: []grid.Order{{Column: "name"}},
+				Page: grid.FirstRows(20), Total: total,
+			})
+			return err
+		}
+	}
+	companies := func(total bool) func(context.Context, *postgres.Tx, string) error {
+		return func(ctx context.Context, tx *postgres.Tx, text string) error {
+			_, err := psa.Companies.List(ctx, tx, b.seller, text, grid.Request{
+				Columns: []string{"record_id", "name", "identifier"}, Order: []grid.Order{{Column: "name"}}, Page: grid.FirstRows(20), Total: total,
+			})
+			return err
+		}
+	}
 	for _, c := range []struct {
 		name, table string
 		search      func(ctx context.Context, tx *postgres.Tx, text string) error
 	}{
-		{fmt.Sprintf("%s organizations", thousands(b.market.Organizations)), "organization", func(ctx context.Context, tx *postgres.Tx, text string) error {
-			_, err := mapping.Organizations(ctx, tx, b.seller, grid.Request{
-				Columns: mapping.OrganizationColumns, Where: mapping.SearchOrganizations(b.seller, text), Order: []grid.Order{{Column: "name"}}, Page: grid.FirstRows(20),
-			})
-			return err
-		}},
-		{fmt.Sprintf("%s companies, best match first", thousands(b.market.Companies)), "psa_company", func(ctx context.Context, tx *postgres.Tx, text string) error {
-			_, err := psa.Companies.List(ctx, tx, b.seller, text, grid.Request{
-				Columns: []string{"record_id", "name", "identifier"}, Order: []grid.Order{{Column: "name"}}, Page: grid.FirstRows(20),
-			})
-			return err
-		}},
+		{fmt.Sprintf("%s organizations", thousands(b.market.Organizations)), "organization", organizations(false)},
+		{"the same with `totalCount`", "organization", organizations(true)},
+		{fmt.Sprintf("%s companies, best match first", thousands(b.market.Companies)), "psa_company", companies(false)},
+		{"the same with `totalCount`", "psa_company", companies(true)},
 	} {
 		texts, err := typedTexts(ctx, b, c.table, "name", searchCount)
 		if err != nil {

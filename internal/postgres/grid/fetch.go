@@ -210,14 +210,14 @@ func (f *fetch[T]) prepare() error {
 	if page := f.req.Page; page.isFirst() && page.size > 0 {
 		best = 2 * (page.size + 1) // other conditions may hold for some of them only
 	}
-	if err := prepare(f.ctx, f.tx, f.req.Where, best); err != nil {
+	if err := prepare(f.ctx, f.tx, f.req.Where, best, f.req.Total); err != nil {
 		return err
 	}
 	if f.grid.Windowed {
 		f.stored, f.worked = f.conjuncts()
 	}
 	for _, facet := range f.req.Facets {
-		if err := prepare(f.ctx, f.tx, facet.Where, 0); err != nil {
+		if err := prepare(f.ctx, f.tx, facet.Where, 0, true); err != nil {
 			return err
 		}
 	}

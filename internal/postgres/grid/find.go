@@ -69,8 +69,8 @@ func (f *search) otherwise() Condition {
 }
 
 // prepare asks the database. If best is not 0, a ranked list is read from its beginning, for which the database is asked for so many
-// of the best matches.
-func (f *search) prepare(ctx context.Context, tx *postgres.Tx, best int) error {
+// of the best matches; if counted, the rest are to be counted.
+func (f *search) prepare(ctx context.Context, tx *postgres.Tx, best int, counted bool) error {
 	switch {
 	case f.found != nil:
 		return nil
@@ -78,6 +78,14 @@ func (f *search) prepare(ctx context.Context, tx *postgres.Tx, best int) error {
 		f.found = Likely(f.otherwise())
 		return nil
 	}
+	if err := f.find(ctx, tx, best); err != nil || f.best == nil || !counted {
+		return err
+	}
+	return f.find(ctx, tx, 0)
+}
+
+// find asks the database for the numbers of what matches, or of the best of it.
+func (f *search) find(ctx context.Context, tx *postgres.Tx, best int) error {
 	numbers, err := f.numbers(ctx, tx, best)
 	if err != nil {
 		return err
@@ -142,9 +150,9 @@ func (s Search) among(numbers pq.Int64Array) Condition {
 }
 
 // prepare asks the database for what a condition needs to know before it is part of a statement.
-func prepare(ctx context.Context, tx *postgres.Tx, c Condition, best int) error {
+func prepare(ctx context.Context, tx *postgres.Tx, c Condition, best int, counted bool) error {
 	for _, s := range searches(c) {
-		if err := s.prepare(ctx, tx, best); err != nil {
+		if err := s.prepare(ctx, tx, best, counted); err != nil {
 			return err
 		}
 	}
