@@ -31,9 +31,15 @@ ALTER INDEX contract_by_trigrams ALTER COLUMN 1 SET STATISTICS 0;
 DROP INDEX psa_company_by_search, psa_product_by_search, psa_agreement_by_search, organization_by_search, offer_by_search,
 	contract_by_search;
 
--- typed_trigrams returns the trigrams of what a LIKE pattern of a seller's search says, without % at its ends.
+-- typed_trigrams returns trigrams that have every character of what was typed, escaped for LIKE. More of them would hardly name fewer
+-- candidates, and each has to be looked up.
 CREATE FUNCTION typed_trigrams(seller bigint, typed text) RETURNS text[]
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$ SELECT trigrams(seller, regexp_replace(typed, '\\(.)', '\1', 'g')) $$;
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+	SELECT ARRAY(
+		SELECT seller || ':' || substr(plain, least(at, length(plain) - 2), 3) COLLATE "C"
+		FROM regexp_replace(typed, '\\(.)', '\1', 'g') plain, generate_series(1, length(plain), 3) at
+		WHERE length(plain) >= 3)
+$$;
 
 -- matches returns the numbers of the records of a list whose search text is LIKE a pattern, which begins and ends with %, or NULL
 -- where there are more than most. Where the policies are forced upon the owner they keep it from the index, so that it goes through
