@@ -68,6 +68,9 @@ func (p persistedDocuments) find(ctx context.Context, request *graphql.RawParams
 	if err != nil {
 		return err
 	}
+	if hash == "" && strings.TrimSpace(request.Query) == "" {
+		return nothingToExecute()
+	}
 	if hash != "" && request.Query != "" && hash != hashOf(request.Query) {
 		return badRequest("extensions.persistedQuery.sha256Hash is not the SHA-256 of query.")
 	}

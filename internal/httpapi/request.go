@@ -125,7 +125,7 @@ func (m members) params() (*graphql.RawParams, error) {
 		return nil, err
 	}
 	if strings.TrimSpace(query) == "" && extensions[persistedExtension] == nil {
-		return nil, badRequest("The request says nothing to execute: query is missing or empty.")
+		return nil, nothingToExecute()
 	}
 	return &graphql.RawParams{Query: query, OperationName: name, Variables: variables, Extensions: extensions}, nil
 }
@@ -156,6 +156,10 @@ func (m members) object(name string) (map[string]any, error) {
 
 func isNull(value json.RawMessage) bool {
 	return len(value) == 0 || string(value) == "null"
+}
+
+func nothingToExecute() *refusal {
+	return badRequest("The request says nothing to execute: query is missing or empty.")
 }
 
 // badRequest refuses a request whose form is wrong, whatever it asks for.

@@ -89,6 +89,24 @@ func (c *connection) hears(want string) {
 	}
 }
 
+// hearsInTheEnd reads past what an earlier subscription counted.
+func (c *connection) hearsInTheEnd(want string) {
+	c.t.Helper()
+	for {
+		var heard message
+		if err := wsjson.Read(c.ctx, c.Conn, &heard); err != nil {
+			c.t.Fatalf("read: %v, want %s", err, want)
+		}
+		got := heard.Type + " " + string(heard.Payload)
+		if strings.HasPrefix(got, want) {
+			return
+		}
+		if !strings.HasPrefix(got, `next {"data":{"count"`) {
+			c.t.Fatalf("heard %s, want %s", got, want)
+		}
+	}
+}
+
 // isClosed reads until the connection is closed and checks how.
 func (c *connection) isClosed(want websocket.StatusCode) {
 	c.t.Helper()
@@ -163,7 +181,6 @@ func TestOperationsOverWebSocket(t *testing.T) {
 		socket.hears("connection_ack")
 		socket.subscribe("1", "{ nonsense }")
 		socket.hears(`error [{"message":"Cannot query field \"nonsense\" on type \"Query\".","locations":[{"line":1,"column":3}],"extensions":{"code":"GRAPHQL_VALIDATION_FAILED","requestId":`)
-		socket.hears("complete")
 		socket.subscribe("2", "{ organizations { "+strings.Repeat("parent { ", 20)+"id"+strings.Repeat(" }", 22))
 		socket.hears(`next {"errors":[{"message":"The operation is nested 22 levels deep; at most 15 are allowed.","extensions":{"code":"DEPTH_LIMIT_EXCEEDED","limit":"depth","requestId":`)
 		socket.hears("complete")
@@ -181,6 +198,82 @@ func TestOperationsOverWebSocket(t *testing.T) {
 		if err == nil || response.StatusCode != http.StatusUnauthorized {
 			t.Errorf("dial with a bad token: %v, want status 401", err)
 		}
+	})
+	t.Run("an empty query is refused as over HTTP", func(t *testing.T) {
+		t.Parallel()
+		socket := newGateway(t, nil).connect(t, `{"token":"`+goodToken+`"}`)
+		socket.hears("connection_ack")
+		for _, payload := range []string{`{}`, `{"query":""}`, `{"query":" "}`} {
+			socket.say(message{ID: "1", Type: "subscribe", Payload: json.RawMessage(payload)})
+			socket.hears(`next {"errors":[{"message":"The request says nothing to execute: query is missing or empty.","extensions":{"code":"BAD_USER_INPUT"`)
+			socket.hears("complete")
+		}
+	})
+	t.Run("an id may be used again once it is free", func(t *testing.T) {
+		t.Parallel()
+		gateway := newGateway(t, nil)
+		socket := gateway.connect(t, `{"token":"`+goodToken+`"}`)
+		socket.hears("connection_ack")
+		for range 3 {
+			socket.subscribe("a", "subscription { count }")
+			socket.hears(`next {"data":{"count":1}`)
+			gateway.awaitListeners(t, 1)
+			socket.say(message{ID: "a", Type: "complete"})
+			gateway.awaitListeners(t, -1)
+			socket.subscribe("a", "{ viewer { subject } }")
+			socket.hearsInTheEnd(`next {"data":{"viewer"`)
+			socket.hears("complete")
+		}
+	})
+	t.Run("a client that does not follow the protocol is told how", func(t *testing.T) {
+		t.Parallel()
+		gateway := newGateway(t, nil)
+		welcome := `{"type":"connection_init","payload":{"token":"` + goodToken + `"}}`
+		running := `{"id":"a","type":"subscribe","payload":{"query":"subscription { count }"}}`
+		for _, test := range []struct {
+			says []string
+			want websocket.StatusCode
+		}{
+			{[]string{`{"type":"connection_init","payload":"x"}`}, 4400},
+			{[]string{`{"type":"connection_init","payload":5}`}, 4400},
+			{[]string{`{"type":"connection_init","payload":[]}`}, 4400},
+			{[]string{`{"type":"connection_init","payload":true}`}, 4400},
+			{[]string{`{"type":`}, 4400},
+			{[]string{`[]`}, 4400},
+			{[]string{`{"type":"start"}`}, 4400},
+			{[]string{running}, 4401},
+			{[]string{welcome, welcome}, 4429},
+			{[]string{welcome, `nonsense`}, 4400},
+			{[]string{welcome, `{"type":"next","id":"a"}`}, 4400},
+			{[]string{welcome, `{"id":5,"type":"subscribe","payload":{"query":"{ __typename }"}}`}, 4400},
+			{[]string{welcome, `{"type":"subscribe","payload":{"query":"{ __typename }"}}`}, 4400},
+			{[]string{welcome, `{"id":"","type":"subscribe","payload":{"query":"{ __typename }"}}`}, 4400},
+			{[]string{welcome, `{"id":"a","type":"subscribe"}`}, 4400},
+			{[]string{welcome, `{"id":"a","type":"subscribe","payload":"x"}`}, 4400},
+			{[]string{welcome, `{"id":"a","type":"subscribe","payload":{"query":5}}`}, 4400},
+			{[]string{welcome, `{"id":"a","type":"subscribe","payload":{"query":"{ __typename }","variables":"x"}}`}, 4400},
+			{[]string{welcome, running, running}, 4409},
+		} {
+			socket, _, err := gateway.dial(t)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, text := range test.says {
+				if err := socket.Write(socket.ctx, websocket.MessageText, []byte(text)); err != nil {
+					t.Fatalf("say %s: %v", text, err)
+				}
+				if i == 0 && len(test.says) > 1 {
+					socket.hears("connection_ack")
+				}
+			}
+			socket.isClosed(test.want)
+		}
+		socket := gateway.connect(t, `{"token":"`+goodToken+`"}`)
+		socket.hears("connection_ack")
+		if err := socket.Write(socket.ctx, websocket.MessageBinary, []byte(welcome)); err != nil {
+			t.Fatal(err)
+		}
+		socket.isClosed(4400)
 	})
 	t.Run("a message that is too large ends the connection", func(t *testing.T) {
 		t.Parallel()

@@ -1,7 +1,9 @@
 package httpapi
 
 import (
+	"bytes"
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -71,6 +73,15 @@ type socketKey struct{}
 type socket struct {
 	// tokenEnded is true once the token is no longer valid.
 	tokenEnded atomic.Bool
+	// connection is nil until it is made.
+	connection *knownConnection
+}
+
+// leave closes the connection if gqlgen has not.
+func (s *socket) leave() {
+	if s.connection != nil {
+		_ = s.connection.WriteClose(transport.WebsocketCloseProtocolError, "")
+	}
 }
 
 // whileWelcome returns a context that ends the connection when its token is no longer valid.
@@ -85,7 +96,9 @@ func (g *graphQL) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, end := g.streams.begin(r.Context())
 	defer end()
-	ctx = context.WithValue(ctx, socketKey{}, &socket{})
+	made := &socket{}
+	defer made.leave()
+	ctx = context.WithValue(ctx, socketKey{}, made)
 	g.websocket.Do(w, r.WithContext(graphql.StartOperationTrace(ctx)), g.executor)
 }
 
@@ -113,10 +126,15 @@ func (u webSocketUpgrade) Accept(w http.ResponseWriter, r *http.Request, options
 	if err != nil {
 		return nil, err
 	}
-	return knownConnection{
+	known := &knownConnection{
 		WebsocketConn: connection, stream: r.Context(),
 		socket: r.Context().Value(socketKey{}).(*socket), streams: u.streams,
-	}, nil
+	}
+	if connection.Subprotocol() == transportProtocol {
+		known.conversation = newConversation()
+	}
+	known.socket.connection = known
+	return known, nil
 }
 
 // knownConnection is a connection whose end tells the client whether to come
@@ -129,10 +147,41 @@ type knownConnection struct {
 	stream  context.Context
 	socket  *socket
 	streams *streams
+	// conversation is nil for clients of the older protocol.
+	conversation *conversation
 }
 
-// WriteJSON sends a message.
-func (c knownConnection) WriteJSON(message any) error {
+// NextReader returns the next message for gqlgen.
+func (c *knownConnection) NextReader() (int, io.Reader, error) {
+	for {
+		kind, reader, err := c.WebsocketConn.NextReader()
+		if err != nil || c.conversation == nil {
+			return kind, reader, err
+		}
+		data, err := io.ReadAll(reader)
+		if err != nil {
+			return kind, nil, err
+		}
+		heard, wrong := c.conversation.hear(kind, data)
+		if wrong != nil {
+			_ = c.WebsocketConn.WriteClose(wrong.code, wrong.reason)
+			return kind, nil, transport.ErrWebsocketClosed
+		}
+		if heard != nil {
+			return kind, bytes.NewReader(heard), nil
+		}
+	}
+}
+
+// WriteJSON sends a message of gqlgen's.
+func (c *knownConnection) WriteJSON(message any) error {
+	if c.conversation != nil {
+		told, err := c.conversation.tell(message)
+		if told == nil || err != nil {
+			return err
+		}
+		message = told
+	}
 	tooSlow := time.AfterFunc(writeTime, func() { _ = c.Close() })
 	defer tooSlow.Stop()
 	defer context.AfterFunc(c.stream, func() { tooSlow.Reset(partingTime) })()
@@ -140,7 +189,7 @@ func (c knownConnection) WriteJSON(message any) error {
 }
 
 // WriteClose ends the connection.
-func (c knownConnection) WriteClose(code int, reason string) error {
+func (c *knownConnection) WriteClose(code int, reason string) error {
 	switch {
 	case code != transport.WebsocketCloseNormalClosure:
 	case c.socket.tokenEnded.Load():
@@ -148,18 +197,21 @@ func (c knownConnection) WriteClose(code int, reason string) error {
 	case c.streams.ending():
 		code, reason = closeRestart, "The server is restarting"
 	}
+	if c.conversation != nil {
+		code, reason = c.conversation.closing(code, reason)
+	}
 	return c.WebsocketConn.WriteClose(code, reason)
 }
 
 // SetReadLimit bounds the size of a message.
-func (c knownConnection) SetReadLimit(limit int64) {
+func (c *knownConnection) SetReadLimit(limit int64) {
 	if limited, ok := c.WebsocketConn.(transport.WebsocketReadLimiter); ok {
 		limited.SetReadLimit(limit)
 	}
 }
 
 // SetReadDeadline bounds the time until a message.
-func (c knownConnection) SetReadDeadline(deadline time.Time) error {
+func (c *knownConnection) SetReadDeadline(deadline time.Time) error {
 	if bounded, ok := c.WebsocketConn.(transport.WebsocketReadDeadliner); ok {
 		return bounded.SetReadDeadline(deadline)
 	}
