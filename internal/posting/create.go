@@ -86,6 +86,8 @@ func (p *posting) createAgreement(ctx context.Context, a agreementless) error {
 		return p.failContract(ctx, a, missing("company"))
 	case existing.ID != 0:
 		return p.haveAgreement(ctx, a, existing, false)
+	case company.Currency != "" && company.Currency != a.Currency:
+		return p.failContract(ctx, a, mismatchOfCompany(company, a.Currency))
 	case company.DefaultContact == 0:
 		return p.failContract(ctx, a, withoutContact())
 	}
@@ -165,7 +167,14 @@ func (p *posting) intendAgreement(ctx context.Context, a agreementless) (waits b
 
 func (p *posting) sendAgreement(ctx context.Context, a agreementless, company psa.Company) error {
 	var created psa.Agreement
-	underway := context.WithoutCancel(ctx)
+	underway := p.whileWanted(ctx, func(ctx context.Context, tx *postgres.Tx) (wanted bool, err error) {
+		err = tx.GetContext(ctx, &wanted, `
+			SELECT NOT o.excluded_from_sync
+			FROM contract t
+			JOIN organization o ON o.seller_id = t.seller_id AND o.id = t.organization_id
+			WHERE t.seller_id = $1 AND t.id = $2`, p.seller, a.Contract)
+		return wanted, err
+	})
 	err := p.patiently(ctx, func() (err error) {
 		created, err = p.client.CreateAgreement(underway, psa.NewAgreement{
 			Name: a.name(), TypeID: p.agreementType, CompanyID: a.Company, ContactID: company.DefaultContact,
@@ -178,6 +187,8 @@ func (p *posting) sendAgreement(ctx context.Context, a agreementless, company ps
 	switch {
 	case err == nil:
 		return p.haveAgreement(ctx, a, created, true)
+	case errors.Is(err, errUnwanted):
+		return p.forgetAgreement(ctx, a)
 	case errors.As(err, &lost):
 		return p.loseAgreement(ctx, a)
 	case errors.As(err, &refused):

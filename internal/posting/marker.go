@@ -25,6 +25,9 @@ func markerOfSubscription(seller postgres.SellerID, subscriptionID string, gener
 }
 
 func marker(seller postgres.SellerID, of string) string {
+	if seller == 0 {
+		panic("a marker without a seller would be another seller's, too")
+	}
 	sum := sha256.Sum256([]byte(seller.String() + "\x00" + of))
 	return "XW" + base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:15])
 }

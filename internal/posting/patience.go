@@ -43,6 +43,10 @@ func (p *posting) patiently(ctx context.Context, call func() error) error {
 	for {
 		err := call()
 		var unavailable *psa.UnavailableError
+		var notSent *psa.NotSentError
+		if errors.As(err, &notSent) {
+			return err
+		}
 		if !errors.As(err, &unavailable) {
 			p.outage.note(true)
 			return err

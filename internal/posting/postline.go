@@ -90,7 +90,7 @@ func (p *posting) claim(ctx context.Context, id int64, agreement psa.RecordID, l
 func (p *posting) lock(ctx context.Context, tx *postgres.Tx, id int64) (*line, error) {
 	var found []line
 	err := tx.SelectContext(ctx, &found, `
-		SELECT l.id, l.platform_id, l.state, l.revision, l.period, l.organization_id, l.contract_id, l.subscription_id, l.subscription_name,
+		SELECT l.seller_id, l.id, l.platform_id, l.state, l.revision, l.period, l.organization_id, l.contract_id, l.subscription_id, l.subscription_name,
 			l.description, l.charge_type_text, l.recurring, l.quantity, l.unit_price, l.unit_cost, l.invoice_date, l.invoiced_start,
 			l.charge_start, l.charge_end, l.chosen_end IS NULL AND NOT l.end_is_ruled AS end_is_default,
 			n.valid AND l.listed AS valid, o.excluded_from_sync,
@@ -167,14 +167,29 @@ func (p *posting) execute(ctx context.Context, w *write, live listed) (again boo
 		return w.Operation == end, p.confirm(ctx, w, answer)
 	case errors.As(err, &lost):
 		return p.lookAtOnce(ctx, w, live)
-	case errors.As(err, &refused) && psa.IsNotFound(err) && w.Operation != create:
-		// Somebody removed the Addition; what follows is decided without it.
-		delete(live.byRecord, *w.Record)
+	case errors.Is(err, errUnwanted):
 		return true, p.drop(ctx, w)
+	case errors.As(err, &refused) && psa.IsNotFound(err) && w.Operation != create:
+		return p.missing(ctx, w, live)
 	case errors.As(err, &refused):
 		return false, p.refuse(ctx, w, p.explain(ctx, w, err))
 	}
 	return false, errors.Join(err, p.drop(ctx, w))
+}
+
+// missing deals with an Addition that ConnectWise says it does not have when it is to be changed. If somebody removed it, what
+// follows is decided without it. If it is still listed it may bill, so that none takes its place.
+func (p *posting) missing(ctx context.Context, w *write, live listed) (again bool, err error) {
+	now, err := p.list(ctx, w.Agreement)
+	if err != nil {
+		return false, errors.Join(err, p.drop(ctx, w))
+	}
+	clearAndFill(live, now)
+	if _, exists := live.byRecord[*w.Record]; exists {
+		return false, p.refuse(ctx, w, refusal{Refused, fmt.Sprintf("ConnectWise lists Addition %d of agreement %d, but says that it does not exist when it is to be changed. "+
+			"Look at it in ConnectWise; then post again.", *w.Record, w.Agreement)})
+	}
+	return true, p.drop(ctx, w)
 }
 
 // explain says what a refusal means, with a look at the agreement.
@@ -190,10 +205,47 @@ func (p *posting) explain(ctx context.Context, w *write, err error) refusal {
 	return refusalOf(err, agreement, effective, p.today)
 }
 
-// send sends a write, waiting while ConnectWise is certain not to have taken it. Once on its way it is not broken
-// off.
+// errUnwanted is why a write is not sent after all.
+var errUnwanted = errors.New("what was to be sent is not wanted any more")
+
+// whileWanted returns the context of a write that is not sent when its turn comes if the run is over by then, or wanted says so.
+// Once on its way it is not broken off.
+func (p *posting) whileWanted(ctx context.Context, wanted func(context.Context, *postgres.Tx) (bool, error)) context.Context {
+	return psa.WithLastLook(context.WithoutCancel(ctx), func() error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		still := false
+		err := p.db.Read(ctx, func(ctx context.Context, tx *postgres.Tx) (err error) {
+			still, err = wanted(ctx, tx)
+			return err
+		})
+		if err == nil && !still {
+			err = errUnwanted
+		}
+		return err
+	})
+}
+
+// isWanted reports whether a write is still to be sent: nobody has taken it over, and its organization was not excluded while it
+// waited for its turn.
+func (p *posting) isWanted(ctx context.Context, tx *postgres.Tx, w *write) (wanted bool, err error) {
+	err = tx.GetContext(postgres.Reuse(ctx), &wanted, `
+		SELECT w.state = 'SENDING' AND NOT o.excluded_from_sync
+		FROM addition_write w
+		JOIN addition a ON a.seller_id = w.seller_id AND a.id = w.addition_id
+		LEFT JOIN invoice_line l ON l.seller_id = w.seller_id AND l.id = w.line_id
+		JOIN organization o ON o.seller_id = w.seller_id AND o.id = coalesce(l.organization_id, a.organization_id)
+		WHERE w.seller_id = $1 AND w.id = $2`, p.seller, w.ID)
+	if err != nil {
+		return false, fmt.Errorf("look at write %d before it is sent: %w", w.ID, err)
+	}
+	return wanted, nil
+}
+
+// send sends a write, waiting while ConnectWise is certain not to have taken it.
 func (p *posting) send(ctx context.Context, w *write) (answer psa.Addition, err error) {
-	underway := context.WithoutCancel(ctx)
+	underway := p.whileWanted(ctx, func(ctx context.Context, tx *postgres.Tx) (bool, error) { return p.isWanted(ctx, tx, w) })
 	err = p.patiently(ctx, func() error {
 		if w.Operation == create {
 			answer, err = p.client.CreateAddition(underway, w.Agreement, w.addition(w.Marker))

@@ -67,7 +67,7 @@ func refusalOf(err error, agreement psa.Agreement, effective, today civil.Date) 
 	case about("product") && (psa.IsNotFound(err) || strings.Contains(words, "not found") || strings.Contains(words, "does not exist")):
 		return missing("product")
 	case psa.IsNotFound(err):
-		return missing("Addition")
+		return missing("record")
 	}
 	return refusal{Refused, "ConnectWise refused the line: " + quote(said) + " Correct that and post again."}
 }
@@ -83,6 +83,11 @@ func closed() refusal {
 func mismatch(agreement psa.Agreement, currency string) refusal {
 	return refusal{CurrencyMismatch, fmt.Sprintf("The agreement is in %s and the contract in %s. Map the contract to an agreement in its own currency; then post again.",
 		agreement.Currency, currency)}
+}
+
+func mismatchOfCompany(company psa.Company, currency string) refusal {
+	return refusal{CurrencyMismatch, fmt.Sprintf("An agreement must be created for the contract, but the company is in %s and the contract in %s. "+
+		"Map the contract to an agreement in its own currency; then post again.", company.Currency, currency)}
 }
 
 func withoutContact() refusal {

@@ -54,7 +54,8 @@ func isUsable(err error) bool {
 // saysNothing reports errors that do not tell whether ConnectWise works. A 429 is dealt with by the pause.
 func saysNothing(err error) bool {
 	var unavailable *psa.UnavailableError
-	return errors.Is(err, errCallerGaveUp) || errors.Is(err, errOwnLimit) || errors.Is(err, gobreaker.ErrOpenState) ||
+	var notSent *psa.NotSentError
+	return errors.As(err, &notSent) || errors.Is(err, errCallerGaveUp) || errors.Is(err, errOwnLimit) || errors.Is(err, gobreaker.ErrOpenState) ||
 		errors.As(err, &unavailable) && unavailable.RateLimited
 }
 
@@ -70,6 +71,10 @@ func (g *gate) pass(ctx context.Context, call func(trying bool) error) error {
 		if !trying && g.breaker.State() != gobreaker.StateClosed { // it opened during the wait
 			g.pacer.giveBack(turn)
 			return struct{}{}, gobreaker.ErrOpenState
+		}
+		if err := psa.LastLook(ctx); err != nil {
+			g.pacer.giveBack(turn)
+			return struct{}{}, err
 		}
 		err = call(trying)
 		g.pacer.done(turn, err)

@@ -1,0 +1,97 @@
+package gateway_test
+
+import (
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"crosswalk/internal/gateway/gatewaytest"
+)
+
+func TestPosting_SellersThatShareAConnectWiseShareNoAddition(t *testing.T) {
+	t.Parallel()
+	d := startDesk(t, gatewaytest.Options{Sellers: 2})
+	billTo(d.World, "1", date(3), fee("R-1", "S", "CycleFee", date(1), 3), once("R-2"))
+	d.load(t)
+	d.toCloud(t)
+	wantPosted(t, d.Seller, nil, "SUCCEEDED", counts{Created: 2})
+	before := d.ConnectWise.Additions(d.cloud)
+
+	other, world := d, *d.World
+	world.Seller = d.Sellers[1]
+	other.World = &world
+	other.Sync(t)
+	other.load(t)
+	other.toCloud(t)
+	wantPosted(t, other.Seller, nil, "SUCCEEDED", counts{Created: 2})
+	after := d.ConnectWise.Additions(d.cloud)
+	if len(before) != 2 || len(after) != 4 {
+		t.Fatalf("there are %d Additions, and %d when the second seller has posted; want 2 and 4", len(before), len(after))
+	}
+	markers := make(map[string]bool)
+	for _, a := range after {
+		markers[a.SerialNumber] = true
+	}
+	if len(markers) != 4 {
+		t.Errorf("4 Additions have %d markers, want one each", len(markers))
+	}
+}
+
+// asksToWait answers the first requests chosen with 429 and tells of each.
+type asksToWait struct {
+	method, path string
+	left         atomic.Int32
+	asked        chan struct{}
+}
+
+func (s *asksToWait) before(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == s.method && strings.HasSuffix(r.URL.Path, s.path) && s.left.Add(-1) >= 0 {
+			w.Header().Set("Retry-After", "2")
+			w.WriteHeader(http.StatusTooManyRequests)
+			s.asked <- struct{}{}
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func TestPosting_NothingOfAnOrganizationIsSentThatWasExcludedWhileItWaited(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		method, path string
+		mapped       bool
+	}{
+		"an Addition":  {method: http.MethodPost, path: "/additions", mapped: true},
+		"an agreement": {method: http.MethodPost, path: "/agreements"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			slow := &asksToWait{method: test.method, path: test.path, asked: make(chan struct{}, 1)}
+			slow.left.Store(1)
+			d := startDesk(t, gatewaytest.Options{BeforeConnectWise: slow.before})
+			billTo(d.World, "1", date(3), cycle("R-1"), once("R-2"))
+			d.load(t)
+			if test.mapped {
+				d.toCloud(t)
+			}
+			agreements := len(d.ConnectWise.Agreements())
+			payload := startPosting(t, d.Seller, nil)
+			<-slow.asked
+			exclude(t, d.Seller, organizationNamed(t, d.Seller, "Alpha").ID, true)
+			job := d.WaitForJob(t, payload.Job.ID)
+			if job.State != "SUCCEEDED" || countsOf(job) != (counts{Skipped: 2}) {
+				t.Errorf("the run ended as %s with %+v, want both lines skipped", job.State, countsOf(job))
+			}
+			if n := len(d.ConnectWise.Additions(d.cloud)); n != 0 || len(d.ConnectWise.Agreements()) != agreements {
+				t.Errorf("%d Additions and %d agreements were created, want none", n, len(d.ConnectWise.Agreements())-agreements)
+			}
+			if got := statuses(postedLines(t, d.Seller, may)); got["EXCLUDED"] != 2 {
+				t.Errorf("afterwards the lines are %v, want them EXCLUDED", got)
+			}
+			exclude(t, d.Seller, organizationNamed(t, d.Seller, "Alpha").ID, false)
+			wantPosted(t, d.Seller, nil, "SUCCEEDED", counts{Created: 2})
+		})
+	}
+}
