@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -94,4 +95,72 @@ func TestPosting_NothingOfAnOrganizationIsSentThatWasExcludedWhileItWaited(t *te
 			wantPosted(t, d.Seller, nil, "SUCCEEDED", counts{Created: 2})
 		})
 	}
+}
+
+func TestPosting_AnAgreementThatCannotBeReadHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
+	for name, answer := range map[string]struct {
+		status int
+		body   string
+	}{
+		"forbidden": {http.StatusForbidden, `{"code":"Security","message":"You do not have permission to perform this action."}`},
+		"refused":   {http.StatusBadRequest, `{"code":"InvalidObject","message":"The agreement is odd."}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var locked atomic.Value
+			locked.Store("")
+			d := startDesk(t, gatewaytest.Options{BeforeConnectWise: func(next http.Handler) http.Handler {
+				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if path := locked.Load().(string); path != "" && r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, path) {
+						w.Header().Set("Content-Type", "application/json")
+						w.WriteHeader(answer.status)
+						_, _ = w.Write([]byte(answer.body))
+						return
+					}
+					next.ServeHTTP(w, r)
+				})
+			}})
+			billTo(d.World, "1", date(3), once("R-1"))
+			billTo(d.World, "2", date(4), once("R-2"))
+			d.load(t)
+			d.toCloud(t)
+			mapTo(t, d.Seller, organizationNamed(t, d.Seller, "Beta").ID, companyID(d.other), variables{"excludedFromSync": false})
+			mapContract(t, d.Seller, contractOf(t, d.Seller, "C-2").ID, nodeID("PsaAgreement", int64(d.elsewhere)), nil)
+
+			locked.Store(fmt.Sprintf("/agreements/%d/additions", d.cloud))
+			wantPosted(t, d.Seller, nil, "PARTIALLY_SUCCEEDED", counts{Created: 1, Failed: 1})
+			lines := postedLines(t, d.Seller, may)
+			failed := lines["R-1"]
+			if failed.SyncStatus != "FAILED" || failed.SyncError == nil || !strings.Contains(failed.SyncError.Message, `"Cloud"`) || lines["R-2"].SyncStatus != "SYNCED" {
+				t.Errorf("the lines are %+v and %+v, want the first to have failed with the agreement's name, and the second SYNCED", failed, lines["R-2"])
+			}
+			locked.Store("")
+			wantPosted(t, d.Seller, nil, "SUCCEEDED", counts{Created: 1})
+		})
+	}
+}
+
+func TestPosting_AnAdditionThatIsListedGetsNoSecondOneWhateverAChangeIsAnswered(t *testing.T) {
+	t.Parallel()
+	var broken atomic.Bool
+	d := startApril(t, gatewaytest.Options{BeforeConnectWise: func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if broken.Load() && r.Method == http.MethodPatch {
+				w.Header().Set("Content-Type", "application/json")
+				w.WriteHeader(http.StatusNotFound)
+				_, _ = w.Write([]byte(`{"code":"NotFound","message":"Addition not found"}`))
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	}}, fee("may", "S", "CycleFee", date(1), 6))
+	before := len(d.ConnectWise.Additions(d.cloud))
+	broken.Store(true)
+	wantPosted(t, d.Seller, nil, "PARTIALLY_SUCCEEDED", counts{Failed: 1})
+	if n := len(d.ConnectWise.Additions(d.cloud)); n != before {
+		t.Errorf("there are %d Additions, want %d as before", n, before)
+	}
+	broken.Store(false)
+	wantPosted(t, d.Seller, nil, "SUCCEEDED", counts{Updated: 1})
 }

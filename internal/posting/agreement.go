@@ -2,8 +2,10 @@ package posting
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"crosswalk/internal/civil"
 	"crosswalk/internal/jobs"
@@ -23,9 +25,60 @@ func (p *posting) onAgreement(ctx context.Context, agreement psa.RecordID, do fu
 	defer func() { _ = p.locks.Unlock(name) }() // where that fails the connection is gone, and the lock with it
 	live, err := p.list(ctx, agreement)
 	if err != nil {
-		return err
+		return &unreadError{err}
 	}
 	return do(ctx, live)
+}
+
+// unreadError is the error of a read that what is to be written depends on.
+type unreadError struct{ err error }
+
+func (e *unreadError) Error() string { return e.err.Error() }
+func (e *unreadError) Unwrap() error { return e.err }
+
+// apart reports whether an error means that one record alone cannot be read: ConnectWise refused, or it does answer otherwise.
+// Everything else stops the run.
+func (p *posting) apart(ctx context.Context, err error) bool {
+	var unread *unreadError
+	if !errors.As(err, &unread) {
+		return false
+	}
+	var refused *psa.RefusedError
+	var unavailable *psa.UnavailableError
+	switch {
+	case ctx.Err() != nil:
+		return false
+	case errors.As(err, &refused):
+		return true
+	case !errors.As(err, &unavailable), unavailable.Unauthorized && !unavailable.NoPermission:
+		return false
+	}
+	_, err = p.client.SystemInfo(ctx)
+	return err == nil
+}
+
+// unreadable says that what ConnectWise has of a record cannot be read.
+func unreadable(what string, err error) refusal {
+	said := "it did not answer"
+	var refused *psa.RefusedError
+	var unavailable *psa.UnavailableError
+	switch {
+	case errors.As(err, &refused):
+		said = quote(refused)
+	case errors.As(err, &unavailable):
+		said = unavailable.Reason
+	}
+	return refusal{Refused, "ConnectWise does not let " + what + " be read, so that nothing could be posted there: " + strings.TrimRight(said, ". ") +
+		". Correct that in ConnectWise, then post again."}
+}
+
+// unreadableAgreement is unreadable for the Additions of an agreement.
+func (p *posting) unreadableAgreement(id psa.RecordID, err error) refusal {
+	name := ""
+	if known := p.agreement(id).Name; known != "" {
+		name = fmt.Sprintf(" %q", known)
+	}
+	return unreadable(fmt.Sprintf("the Additions of agreement %d%s", id, name), err)
 }
 
 // list lists the Additions of an agreement. One that is gone has none.
@@ -168,7 +221,7 @@ func (p *posting) learn(ctx context.Context, ids []psa.RecordID) error {
 			return err
 		})
 		switch {
-		case err == nil:
+		case err == nil, !psa.IsNotFound(err) && p.apart(ctx, &unreadError{err}):
 			answered[id] = psa.Agreement{ID: id}
 		case !psa.IsNotFound(err):
 			return err
@@ -236,11 +289,15 @@ func (p *posting) postToAgreements(ctx context.Context, month civil.YearMonth) e
 		}
 	}
 	return each(ctx, agreements, func(ctx context.Context, agreement psa.RecordID) error {
-		return p.onAgreement(ctx, agreement, func(ctx context.Context, live listed) error {
+		err := p.onAgreement(ctx, agreement, func(ctx context.Context, live listed) error {
 			return p.eachItem(ctx, month, agreement, func(ctx context.Context, id int64) error {
 				return p.postLine(ctx, agreement, id, live)
 			})
 		})
+		if p.apart(ctx, err) {
+			return p.failItems(ctx, p.unreadableAgreement(agreement, err), `i.agreement_id = $3 AND i.period = $4`, agreement, month.FirstDay())
+		}
+		return err
 	})
 }
 

@@ -168,7 +168,7 @@ func (p *posting) cancel(ctx context.Context, month civil.YearMonth, candidates 
 		ends[agreement] = append(ends[agreement], c)
 	}
 	return each(ctx, agreements, func(ctx context.Context, agreement psa.RecordID) error {
-		return p.onAgreement(ctx, agreement, func(ctx context.Context, live listed) error {
+		err := p.onAgreement(ctx, agreement, func(ctx context.Context, live listed) error {
 			for _, c := range ends[agreement] {
 				if err := p.cancelOne(ctx, byID[c.Addition.ID], c.Date, live); err != nil {
 					return err
@@ -176,6 +176,13 @@ func (p *posting) cancel(ctx context.Context, month civil.YearMonth, candidates 
 			}
 			return nil
 		})
+		if p.apart(ctx, err) {
+			return p.run.Log(ctx, activity.Entry{
+				Level: activity.Error, Code: activity.AdditionWriteFailed, Title: "The Additions of subscriptions that are gone could not be ended",
+				Details: p.unreadableAgreement(agreement, err).Message,
+			})
+		}
+		return err
 	})
 }
 

@@ -78,7 +78,11 @@ func (p *posting) createAgreement(ctx context.Context, a agreementless) error {
 	defer func() { _ = p.locks.Unlock(a.lock()) }()
 
 	company, existing, err := p.lookUp(ctx, a)
-	if err != nil {
+	switch {
+	case err == nil:
+	case p.apart(ctx, &unreadError{err}):
+		return p.failContract(ctx, a, unreadable(fmt.Sprintf("company %d and its agreements", a.Company), err))
+	default:
 		return err
 	}
 	switch {
@@ -198,7 +202,13 @@ func (p *posting) sendAgreement(ctx context.Context, a agreementless, company ps
 		return p.failContract(ctx, a, refusal{Refused, "ConnectWise refused to create an agreement for the contract: " + quote(refused) +
 			" Correct that, or map the contract to an agreement; then post again."})
 	}
-	return errors.Join(err, p.forgetAgreement(ctx, a))
+	if forgotten := p.forgetAgreement(ctx, a); forgotten != nil {
+		return errors.Join(err, forgotten)
+	}
+	if p.apart(ctx, &unreadError{err}) {
+		return p.failContract(ctx, a, unreadable("what a new agreement depends on", err))
+	}
+	return err
 }
 
 // haveAgreement remembers the agreement of a contract and sends the items there.
@@ -286,6 +296,14 @@ func (p *posting) failContract(ctx context.Context, a agreementless, why refusal
 	})
 }
 
+// lostAgain counts how often the creation of a contract's agreement was lost in this attempt.
+func (p *posting) lostAgain(contract int64) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.agreementLosses[contract]++
+	return p.agreementLosses[contract]
+}
+
 // lostAgreement is an agreement whose creation was not answered.
 type lostAgreement struct {
 	agreementless
@@ -353,7 +371,14 @@ func (p *posting) settleAgreement(ctx context.Context, a lostAgreement, found ps
 	case found.ID != 0:
 		return p.haveAgreement(ctx, a.agreementless, found, true)
 	case a.LookedBefore:
-		return p.forgetAgreement(ctx, a.agreementless)
+		if err := p.forgetAgreement(ctx, a.agreementless); err != nil {
+			return err
+		}
+		if p.lostAgain(a.Contract) < losses {
+			return nil
+		}
+		return p.failContract(ctx, a.agreementless, refusal{Refused, "ConnectWise broke off each time an agreement for the contract was created, and does not have it. " +
+			"Map the contract to an agreement, or post again later."})
 	}
 	return p.keep(ctx, func(ctx context.Context, tx *postgres.Tx) (jobs.Counts, error) {
 		_, err := tx.ExecContext(ctx, `

@@ -185,7 +185,12 @@ func decide(l line, before *predecessor, live listed) decision {
 	v := l.values(true)
 	d := decision{addition: before.ID, generation: before.Generation, live: current, values: v}
 	d.values.EffectiveDate = current.EffectiveDate
-	if _, differs := v.change(change, current); differs {
+	if v.CancelledDate.IsZero() && current.CancelledDate != before.CancelledDate {
+		// Somebody ended it in ConnectWise. It is not begun again behind their back: what the Platform bills after that day gets an
+		// Addition that begins then.
+		d.values.CancelledDate = current.CancelledDate
+	}
+	if _, differs := d.values.change(change, current); differs {
 		d.operation = change
 	}
 	return d

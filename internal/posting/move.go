@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/lib/pq"
+
 	"crosswalk/internal/civil"
 	"crosswalk/internal/postgres"
 	"crosswalk/internal/psa"
@@ -36,7 +38,7 @@ func (p *posting) endMoved(ctx context.Context, month civil.YearMonth) error {
 		lines[m.Agreement] = append(lines[m.Agreement], m.LineID)
 	}
 	return each(ctx, agreements, func(ctx context.Context, agreement psa.RecordID) error {
-		return p.onAgreement(ctx, agreement, func(ctx context.Context, live listed) error {
+		err := p.onAgreement(ctx, agreement, func(ctx context.Context, live listed) error {
 			for _, id := range lines[agreement] {
 				if err := p.endFor(ctx, agreement, id, live); err != nil {
 					return err
@@ -44,6 +46,10 @@ func (p *posting) endMoved(ctx context.Context, month civil.YearMonth) error {
 			}
 			return nil
 		})
+		if p.apart(ctx, err) {
+			return p.failItems(ctx, p.unreadableAgreement(agreement, err), `l.id = ANY($3)`, pq.Int64Array(lines[agreement]))
+		}
+		return err
 	})
 }
 

@@ -86,6 +86,8 @@ type posting struct {
 	mu sync.Mutex
 	// known are agreements as ConnectWise told them in this attempt; those it does not have have no ID.
 	known map[psa.RecordID]psa.Agreement
+	// agreementLosses is how often the creation of an agreement was lost, by its contract.
+	agreementLosses map[int64]int
 }
 
 // Run is the handler of Kind. A run that was interrupted goes on with the items that are left.
@@ -101,6 +103,7 @@ func (p *Poster) Run(ctx context.Context, run *jobs.Run) error {
 func (p *Poster) begin(ctx context.Context, run *jobs.Run) (*posting, error) {
 	attempt := &posting{
 		Poster: p, run: run, db: run.Seller(), seller: run.Seller().ID(), known: make(map[psa.RecordID]psa.Agreement),
+		agreementLosses: make(map[int64]int),
 	}
 	var asked parameters
 	if err := run.Parameters(&asked); err != nil {

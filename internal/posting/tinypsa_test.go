@@ -173,6 +173,11 @@ func (s *tinyPSA) shownAgreements(is func(psa.Agreement) bool) (found []psa.Agre
 	return found
 }
 
+func (c *tinyClient) SystemInfo(context.Context) (info psa.SystemInfo, err error) {
+	err = c.read(func(*tinyPSA) error { return nil })
+	return info, err
+}
+
 func (c *tinyClient) Agreements(_ context.Context, yield func([]psa.Agreement) error) error {
 	return c.read(func(s *tinyPSA) error { return yield(s.shownAgreements(func(psa.Agreement) bool { return true })) })
 }

@@ -15,6 +15,8 @@ type UnavailableError struct {
 	RetryAt time.Time
 	// Unauthorized is true when the PSA refused the credentials (401, 403, or a 404 that stands for them).
 	Unauthorized bool
+	// NoPermission is true where it refused no more than one kind of record, or one record: the credentials are in order.
+	NoPermission bool
 	// RateLimited is true when the PSA asked to slow down.
 	RateLimited bool
 	// Err is the underlying error, if any.

@@ -156,8 +156,10 @@ func (call call) forbidden(refused *psa.RefusedError) error {
 		if refused.Message != "" {
 			reason += ": " + refused.Message
 		}
-		return unauthorized(reason,
-			fmt.Errorf("%w: %w", errNoPermission, statusError(http.StatusForbidden, refused)))
+		return &psa.UnavailableError{
+			Reason: reason, Unauthorized: true, NoPermission: true,
+			Err: fmt.Errorf("%w: %w", errNoPermission, statusError(http.StatusForbidden, refused)),
+		}
 	}
 }
 
