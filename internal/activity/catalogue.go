@@ -40,6 +40,7 @@ const (
 const (
 	OrganizationNotInFeed Code = "ORGANIZATION_NOT_IN_FEED"
 	ContractNotInFeed     Code = "CONTRACT_NOT_IN_FEED"
+	LinesNotInFeed        Code = "LINES_NOT_IN_FEED"
 	UnknownChargeType     Code = "UNKNOWN_CHARGE_TYPE"
 	TotalMismatch         Code = "TOTAL_MISMATCH"
 	DuplicateLine         Code = "DUPLICATE_LINE"

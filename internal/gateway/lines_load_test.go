@@ -247,7 +247,8 @@ func TestLinesOfInvoicesThatAreNotValidAnyMoreAreBlockedUntilTheyAre(t *testing.
 	if err := d.Platform.SetInvoiceStatus(reopened.InvoiceID, "New Corrected"); err != nil {
 		t.Fatal(err)
 	}
-	loadLines(t, d.Seller)
+	wantUnlisted(t, loadLines(t, d.Seller), "The Platform no longer lists 2 lines on a valid invoice of 2026-05")
+	wantUnlisted(t, loadLines(t, d.Seller))
 	want := map[string][]string{"reopened": {"INVOICE_NOT_VALID"}, "removed": {"INVOICE_NOT_VALID"}, "kept": {}}
 	if diff := cmp.Diff(want, blocked()); diff != "" {
 		t.Errorf("blockers after one invoice was reopened and one removed (-want +got):\n%s", diff)
@@ -259,9 +260,23 @@ func TestLinesOfInvoicesThatAreNotValidAnyMoreAreBlockedUntilTheyAre(t *testing.
 		t.Fatal(err)
 	}
 	d.Platform.AddInvoice(removed, rows...)
-	loadLines(t, d.Seller)
+	wantUnlisted(t, loadLines(t, d.Seller))
 	if diff := cmp.Diff(none, blocked()); diff != "" {
 		t.Errorf("blockers after both are valid again (-want +got):\n%s", diff)
+	}
+}
+
+// wantUnlisted checks which warnings a load logged of lines that the Platform lists no longer.
+func wantUnlisted(t *testing.T, job gatewaytest.Job, titles ...string) {
+	t.Helper()
+	var got []string
+	for _, entry := range job.LogEntries.Nodes {
+		if entry.Code == "LINES_NOT_IN_FEED" && entry.Level == "WARNING" && strings.Contains(entry.Details, "will not be posted") {
+			got = append(got, entry.Title)
+		}
+	}
+	if !slices.Equal(got, titles) {
+		t.Errorf("the load warned of lines that are gone with %q, want %q", got, titles)
 	}
 }
 
@@ -290,6 +305,7 @@ func TestALineThatMovesToAnotherMonthIsCountedThere(t *testing.T) {
 	if job.Created != 0 || job.Updated != 1 || job.Unchanged != 1 || job.Skipped != 1 {
 		t.Errorf("the load counts %+v, want one line moved, one as before and one skipped", job)
 	}
+	wantUnlisted(t, job)
 	for month, want := range map[string][]string{may: {"moves", "of May"}, "2026-04": {"posted", "stays"}} {
 		if diff := cmp.Diff(want, keys(linesOf(t, d.Seller, month))); diff != "" {
 			t.Errorf("lines of %s (-want +got):\n%s", month, diff)
@@ -411,8 +427,13 @@ func TestALineThatCannotBeReadFailsTheWholeLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	job := d.WaitForJob(t, startLineLoad(t, d.Seller, "CURRENT_MONTH").Job.ID)
-	if job.State != "FAILED" || !strings.Contains(deref(job.Error), "page 1, row 3") {
-		t.Errorf("the load ended as %s: %s, want it failed, naming the page and the row", job.State, deref(job.Error))
+	if job.State != "FAILED" {
+		t.Errorf("the load ended as %s, want it failed", job.State)
+	}
+	for _, text := range []string{"page 1, row 3", `the row with the id "bad" cannot be read: chargeStartDate: "2026-13-45"`, "fails again until the Platform lists that row correctly"} {
+		if !strings.Contains(deref(job.Error), text) {
+			t.Errorf("the load failed with %q, want it to say %q", deref(job.Error), text)
+		}
 	}
 	if diff := cmp.Diff(kept, linesOf(t, d.Seller, may)); diff != "" {
 		t.Errorf("lines after the failure (-before +after):\n%s", diff)

@@ -146,7 +146,7 @@ func (m market) load(ctx context.Context, db *postgres.DB, seller postgres.Selle
 			err = stage.invoices(ctx, m, platform.Range{})
 		}
 		if err == nil {
-			err = stage.lines(ctx, m, platform.Range{}, rules, func(platform.Page) {})
+			err = stage.lines(ctx, m, platform.Range{}, rules, func(platform.Page, int) {})
 		}
 		if err == nil {
 			done, err = stage.merge(ctx, seller, month, m)

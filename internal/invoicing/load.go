@@ -116,9 +116,9 @@ func (l *monthLoad) load(reading context.Context) error {
 	})
 }
 
-// see takes note that a row streams by.
-func (l *monthLoad) see(page platform.Page) {
-	l.rows++
+// see takes note of how many rows have streamed by.
+func (l *monthLoad) see(page platform.Page, rows int) {
+	l.rows = rows
 	if l.rows%500 == 0 || l.rows == page.TotalCount {
 		l.run.Progress(l.before+l.rows, l.before+page.TotalCount)
 	}
@@ -138,6 +138,10 @@ func (l *monthLoad) report(m merged) []activity.Entry {
 	}
 	if m.Duplicates > 0 {
 		warn(activity.DuplicateLine, fmt.Sprintf("%d lines came more than once", m.Duplicates), "The last of each counts.")
+	}
+	if m.Unlisted > 0 {
+		warn(activity.LinesNotInFeed, fmt.Sprintf("The Platform no longer lists %d lines on a valid invoice of %s", m.Unlisted, l.month),
+			"They were removed, their invoice moved to another month, or it is not valid any more. They will not be posted unless a later load finds them again.")
 	}
 	for _, id := range m.UnknownOrganizations {
 		warn(activity.OrganizationNotInFeed, "Invoices name an organization that the Platform does not list", "Its Platform id is "+id+". It was added by that id.")

@@ -15,6 +15,8 @@ import (
 type merged struct {
 	jobs.Counts
 	Duplicates int
+	// Unlisted counts lines of the period that the Platform lists no longer.
+	Unlisted int
 	// UnknownCharges are counted by what the Platform calls them. Mismatched counts lines whose total is not
 	// quantity times unit price.
 	UnknownCharges []unknownCharge

@@ -42,7 +42,7 @@ func (s *staging) mergeLines(ctx context.Context, seller postgres.SellerID, peri
 			return err
 		}
 	}
-	if err := s.unlistLines(ctx, seller, period); err != nil {
+	if m.Unlisted, err = s.unlistLines(ctx, seller, period); err != nil {
 		return err
 	}
 	if known.lines < s.rows {
@@ -145,9 +145,9 @@ func (s *staging) addLines(ctx context.Context, seller postgres.SellerID) (int, 
 	return added, nil
 }
 
-// unlistLines marks the lines of the period that the Platform lists no longer.
-func (s *staging) unlistLines(ctx context.Context, seller postgres.SellerID, period civil.YearMonth) error {
-	_, err := s.tx.ExecContext(ctx, `
+// unlistLines marks the lines of the period that the Platform lists no longer and returns how many there are.
+func (s *staging) unlistLines(ctx context.Context, seller postgres.SellerID, period civil.YearMonth) (int, error) {
+	unlisted, err := s.exec(ctx, `
 		UPDATE invoice_line l
 		SET listed = false
 		WHERE l.seller_id = $1
@@ -157,9 +157,9 @@ func (s *staging) unlistLines(ctx context.Context, seller postgres.SellerID, per
 			AND NOT EXISTS (SELECT FROM known_line k WHERE k.id = l.id)`,
 		seller, period.FirstDay())
 	if err != nil {
-		return fmt.Errorf("mark lines that are gone: %w", err)
+		return 0, fmt.Errorf("mark lines that are gone: %w", err)
 	}
-	return nil
+	return unlisted, nil
 }
 
 // notePeriods notes that the period is loaded, and how many lines it and the months that lines came from have now.

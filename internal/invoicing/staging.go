@@ -30,7 +30,7 @@ func newStaging(ctx context.Context, tx *postgres.Tx) (*staging, error) {
 		SET LOCAL enable_mergejoin = off;
 		SET LOCAL jit = off;
 		CREATE TEMPORARY TABLE staged_invoice (
-			platform_id text, number text, date date, status text, valid boolean, custom boolean, currency text
+			position bigint, platform_id text, number text, date date, status text, valid boolean, custom boolean, currency text
 		) ON COMMIT DROP;
 		CREATE TEMPORARY TABLE staged_line (
 			position bigint, platform_id text, invoice_id text, customer_id text, contract_id text,
@@ -81,11 +81,16 @@ func (s *staging) copyInto(reading context.Context, table, columns string, feed 
 
 // invoices collects the invoices of a period, valid or not.
 func (s *staging) invoices(ctx context.Context, feed platform.Feed, dates platform.Range) error {
-	return s.copyInto(ctx, "staged_invoice", "platform_id, number, date, status, valid, custom, currency",
+	position, before := 0, 0
+	err := s.copyInto(ctx, "staged_invoice", "position, platform_id, number, date, status, valid, custom, currency",
 		func(add func(...any) error) error {
-			return feed.InvoiceHeaders(ctx, dates, func(_ platform.Page, headers []platform.InvoiceHeader) error {
+			return feed.InvoiceHeaders(ctx, dates, func(page platform.Page, headers []platform.InvoiceHeader) error {
+				if page.Number == 1 {
+					before = position
+				}
 				for _, h := range headers {
-					err := add(h.InvoiceID, h.InvoiceNumber, h.InvoiceDate.String(), string(rule.ParseInvoiceStatus(h.Status)), h.IsValid(),
+					position++
+					err := add(int64(position), h.InvoiceID, h.InvoiceNumber, h.InvoiceDate.String(), string(rule.ParseInvoiceStatus(h.Status)), h.IsValid(),
 						h.Source == "Custom", h.Currency)
 					if err != nil {
 						return err
@@ -94,6 +99,10 @@ func (s *staging) invoices(ctx context.Context, feed platform.Feed, dates platfo
 				return nil
 			})
 		})
+	if err != nil {
+		return err
+	}
+	return s.dropBefore(context.WithoutCancel(ctx), "staged_invoice", before)
 }
 
 const stagedColumns = `position, platform_id, invoice_id, customer_id, contract_id,
@@ -102,14 +111,31 @@ const stagedColumns = `position, platform_id, invoice_id, customer_id, contract_
 	charge_type, charge_type_text, invoiced_start, invoiced_end,
 	ruled_start, ruled_end, end_is_ruled, description, quantity, unit_price, amount, unit_cost`
 
-// lines collects the rows of a period, with the dates that the rules give them, and calls seen for each.
-func (s *staging) lines(ctx context.Context, feed platform.Feed, dates platform.Range, rules Rules, seen func(platform.Page)) error {
-	return s.copyInto(ctx, "staged_line", stagedColumns, func(add func(...any) error) error {
+// dropBefore drops what was collected before the feed began anew.
+func (s *staging) dropBefore(ctx context.Context, table string, position int) error {
+	if position == 0 {
+		return nil
+	}
+	_, err := s.tx.ExecContext(ctx, "DELETE FROM "+table+" WHERE position <= $1", position)
+	if err != nil {
+		return fmt.Errorf("drop what was read before: %w", err)
+	}
+	return nil
+}
+
+// lines collects the rows of a period, with the dates that the rules give them, and calls seen for each with how many
+// there are so far.
+func (s *staging) lines(ctx context.Context, feed platform.Feed, dates platform.Range, rules Rules, seen func(page platform.Page, rows int)) error {
+	before := 0
+	err := s.copyInto(ctx, "staged_line", stagedColumns, func(add func(...any) error) error {
 		var values []any // of one row after the other
 		return feed.InvoiceRows(ctx, dates, func(page platform.Page, rows []platform.InvoiceRow) error {
+			if page.Number == 1 {
+				before = s.rows
+			}
 			for _, r := range rows {
 				s.rows++
-				seen(page)
+				seen(page, s.rows-before)
 				ruled := rules.apply(r)
 				charge, _ := rule.ParseChargeType(r.ChargeType)
 				var cost any
@@ -129,6 +155,11 @@ func (s *staging) lines(ctx context.Context, feed platform.Feed, dates platform.
 			return nil
 		})
 	})
+	if err != nil {
+		return err
+	}
+	s.rows -= before
+	return s.dropBefore(context.WithoutCancel(ctx), "staged_line", before)
 }
 
 func text(s string) any {

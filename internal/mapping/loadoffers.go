@@ -123,6 +123,9 @@ func (l *offerLoad) read(ctx context.Context, months int) error {
 				l.see(row)
 			}
 		}
+		if page.Number == 1 {
+			l.rows = 0
+		}
 		l.rows += len(rows)
 		l.run.Progress(l.products.listed+l.rows, l.products.listed+page.TotalCount)
 		return nil

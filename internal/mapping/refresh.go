@@ -77,6 +77,8 @@ func Explain(err error) error {
 		return &jobs.Failure{Code: activity.PSAUnavailable, Err: err, Message: "ConnectWise refused a request: " + refused.Message + "."}
 	case errors.Is(err, psa.ErrNotConnected):
 		return &jobs.Failure{Code: activity.PSAAuthFailed, Err: err, Message: "ConnectWise credentials are missing. Save them in settings, then run it again."}
+	case errors.As(err, &feed) && feed.Row > 0:
+		return &jobs.Failure{Code: activity.PlatformLoadFailed, Err: err, Message: feed.Summary() + " Nothing was lost, but it fails again until the Platform lists that row correctly."}
 	case errors.As(err, &feed):
 		return &jobs.Failure{Code: activity.PlatformLoadFailed, Err: err, Message: feed.Summary() + " Run it again; nothing was lost."}
 	}

@@ -101,7 +101,8 @@ type Page struct {
 
 // Feed is what crosswalk reads from a marketplace. Every method retries passing trouble within ctx and
 // returns *Error when it gives up. The streaming methods call yield once a page, in order, and return its
-// first error unwrapped. An id that is missing from a by-id answer does not exist for this seller.
+// first error unwrapped. Where pages changed in the meantime they begin anew with page 1: what was yielded before it
+// counts no more. An id that is missing from a by-id answer does not exist for this seller.
 type Feed interface {
 	InvoiceHeaders(ctx context.Context, dates Range, yield func(Page, []InvoiceHeader) error) error
 	InvoiceRows(ctx context.Context, dates Range, yield func(Page, []InvoiceRow) error) error

@@ -83,9 +83,9 @@ func Open(ctx context.Context, dsn string, options Options) (*DB, error) {
 
 // OpenAsOwner connects with all rights that the login has, to migrate and for tests that play the administrator.
 func OpenAsOwner(ctx context.Context, dsn string, options Options) (*DB, error) {
-	connector, err := pq.NewConnector(sessionDSN(dsn, options))
+	connector, err := newConnector(dsn, options)
 	if err != nil {
-		return nil, fmt.Errorf("the database address cannot be read: %w", err)
+		return nil, err
 	}
 	openDB := sql.OpenDB
 	if options.OpenDB != nil {
@@ -128,7 +128,7 @@ func sessionDSN(dsn string, options Options) string {
 
 // withSettings adds settings, given as keys and values, that the address does not have yet.
 func withSettings(dsn string, settings ...string) string {
-	url := strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://")
+	url := isURL(dsn)
 	for i := 0; i < len(settings); i += 2 {
 		key, value := settings[i], settings[i+1]
 		switch {
@@ -187,7 +187,8 @@ func (s *SellerDB) Read(ctx context.Context, fn func(ctx context.Context, tx *Tx
 }
 
 // Write runs fn in a transaction and commits it; an error of fn or of the commit undoes everything. fn is
-// run again after a deadlock or serialization failure, so it must not have effects outside tx.
+// run again after a deadlock or serialization failure, so it must not have effects outside tx. It may ask other services:
+// their errors are never taken for the database's.
 func (s *SellerDB) Write(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) error {
 	return s.db.run(ctx, readWrite, s.id.String(), fn)
 }
@@ -305,7 +306,7 @@ func (db *DB) once(ctx context.Context, m mode, fn func(context.Context, *Tx) er
 			panic(p)
 		}
 		if err != nil {
-			_ = tx.Rollback()
+			err = undo(tx, err)
 			return
 		}
 		if err = tx.Commit(); err != nil {
@@ -313,6 +314,21 @@ func (db *DB) once(ctx context.Context, m mode, fn func(context.Context, *Tx) er
 		}
 	}()
 	return fn(ctx, &Tx{tx})
+}
+
+// foreignError is an error of something else than the database, such as of a service that was asked in the middle of a
+// transaction: broken connections look alike, whoever is at their other end. What it holds is not looked at.
+type foreignError struct{ error }
+
+// undo rolls back what failed with err. What the server told is its own; of all else it is clear, once it has answered
+// to the rollback, that this connection did not fail.
+func undo(tx *sqlx.Tx, err error) error {
+	undone := tx.Rollback()
+	var told *pq.Error
+	if undone == nil && !errors.As(err, &told) {
+		return foreignError{err}
+	}
+	return err
 }
 
 // translate makes a cancelled or expired context the error it caused: the driver reports either as a

@@ -43,6 +43,9 @@ func IsUnavailable(err error) bool {
 // explain says of what a transaction failed with what its caller has to know: that the context ended, or that the
 // database is away. Whoever waited for a connection until the time was over waited for the database.
 func explain(ctx context.Context, m mode, err error) error {
+	if foreign, ok := err.(foreignError); ok {
+		return translate(ctx, foreign.error)
+	}
 	var begin *beginError
 	neverBegan := errors.As(err, &begin)
 	waitedInVain := neverBegan && errors.Is(ctx.Err(), context.DeadlineExceeded)

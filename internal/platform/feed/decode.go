@@ -16,14 +16,32 @@ type page[T any] struct {
 	total int
 }
 
-// rowError is a row that is complete but cannot be read, counted from 1.
+// rowError is a row that is complete but cannot be read, counted from 1. The id is empty where the row has none.
 type rowError struct {
 	row int
+	id  string
 	err error
 }
 
 func (e *rowError) Error() string { return fmt.Sprintf("row %d: %v", e.row, e.err) }
 func (e *rowError) Unwrap() error { return e.err }
+
+// reason is a sentence that names the row and what is wrong with it.
+func (e *rowError) reason() string {
+	name := "the row"
+	if e.id != "" {
+		name += fmt.Sprintf(" with the id %.100q", e.id)
+	}
+	what := e.err.Error()
+	var form *json.UnmarshalTypeError
+	switch {
+	case errors.As(e.err, &form) && form.Field != "":
+		what = fmt.Sprintf("%s is of the wrong kind: %s", form.Field, form.Value)
+	case errors.As(e.err, &form):
+		what = "it is not an object: " + form.Value
+	}
+	return fmt.Sprintf("%s cannot be read: %s", name, what)
+}
 
 // errNotAPage means that the JSON is sound but has not the members of a page.
 var errNotAPage = errors.New("the answer has not the form of a page")
@@ -93,11 +111,19 @@ func decodeItems[T any](decoder *json.Decoder, read func(*json.Decoder) (T, erro
 			return nil, err
 		}
 		if err != nil {
-			return nil, &rowError{row: len(items) + 1, err: err}
+			return nil, atRow(len(items)+1, err)
 		}
 		items = append(items, item)
 	}
 	return items, expect(decoder, json.Delim(']'))
+}
+
+// atRow says which row an error is of.
+func atRow(row int, err error) error {
+	bad := &rowError{err: err}
+	errors.As(err, &bad)
+	bad.row = row
+	return bad
 }
 
 func expect(decoder *json.Decoder, want json.Delim) error {

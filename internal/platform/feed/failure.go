@@ -81,7 +81,7 @@ func (c *Client) pageFailure(err error) *failure {
 	)
 	switch {
 	case errors.As(err, &row):
-		return &failure{reason: "the row cannot be read", row: row.row, err: row.err}
+		return &failure{reason: row.reason(), row: row.row}
 	case errors.As(err, &arrival):
 		trouble := c.exchangeFailure(arrival.err)
 		if trouble.passing && errors.Is(err, io.ErrUnexpectedEOF) {

@@ -131,6 +131,15 @@ func rows(n int) []string {
 	return made
 }
 
+// rowIDs are the ids of rows.
+func rowIDs(n int) []string {
+	ids := make([]string, n)
+	for i := range ids {
+		ids[i] = fmt.Sprintf("row-%d", i+1)
+	}
+	return ids
+}
+
 // rowJSON returns a sound invoice row with some members replaced.
 func rowJSON(id string, replaced map[string]any) string {
 	row := map[string]any{
@@ -163,6 +172,9 @@ func readRows(t *testing.T, client *Client) reading {
 	t.Helper()
 	var got reading
 	got.err = client.InvoiceRows(t.Context(), may2026(), func(page platform.Page, rows []platform.InvoiceRow) error {
+		if page.Number == 1 {
+			got.pages, got.ids = nil, nil
+		}
 		got.pages = append(got.pages, page)
 		for _, row := range rows {
 			got.ids = append(got.ids, row.RowID)

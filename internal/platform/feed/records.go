@@ -60,19 +60,19 @@ func contracts() collection[platform.Contract] {
 
 func readInvoiceHeader(decoder *json.Decoder) (platform.InvoiceHeader, error) {
 	var wire struct {
-		InvoiceID     string      `json:"invoiceId"`
-		InvoiceNumber string      `json:"invoiceNumber"`
-		InvoiceDate   string      `json:"invoiceDate"`
-		Status        string      `json:"status"`
-		Source        string      `json:"source"`
-		ContractID    string      `json:"contractId"`
-		CustomerID    string      `json:"customerId"`
-		Currency      string      `json:"currency"`
-		TotalAmount   json.Number `json:"totalAmount"`
-		UpdatedAt     string      `json:"updatedAt"`
+		InvoiceID     string `json:"invoiceId"`
+		InvoiceNumber string `json:"invoiceNumber"`
+		InvoiceDate   string `json:"invoiceDate"`
+		Status        string `json:"status"`
+		Source        string `json:"source"`
+		ContractID    string `json:"contractId"`
+		CustomerID    string `json:"customerId"`
+		Currency      string `json:"currency"`
+		TotalAmount   number `json:"totalAmount"`
+		UpdatedAt     string `json:"updatedAt"`
 	}
 	if err := decoder.Decode(&wire); err != nil {
-		return platform.InvoiceHeader{}, err
+		return platform.InvoiceHeader{}, misread(wire.InvoiceID, err)
 	}
 	var m members
 	header := platform.InvoiceHeader{
@@ -87,37 +87,37 @@ func readInvoiceHeader(decoder *json.Decoder) (platform.InvoiceHeader, error) {
 		TotalAmount:   m.optionalAmount("totalAmount", wire.TotalAmount).Decimal,
 		UpdatedAt:     m.instant("updatedAt", wire.UpdatedAt),
 	}
-	return header, m.err
+	return header, misread(wire.InvoiceID, m.err)
 }
 
 func readInvoiceRow(decoder *json.Decoder) (platform.InvoiceRow, error) {
 	var wire struct {
-		RowID                 string      `json:"rowId"`
-		InvoiceID             string      `json:"invoiceId"`
-		InvoiceNumber         string      `json:"invoiceNumber"`
-		InvoiceDate           string      `json:"invoiceDate"`
-		ContractID            string      `json:"contractId"`
-		CustomerID            string      `json:"customerId"`
-		SubscriptionID        string      `json:"subscriptionId"`
-		SubscriptionName      string      `json:"subscriptionName"`
-		SubscriptionStartDate string      `json:"subscriptionStartDate"`
-		SubscriptionEndDate   string      `json:"subscriptionEndDate"`
-		OfferID               string      `json:"offerId"`
-		OfferName             string      `json:"offerName"`
-		VendorOfferID         string      `json:"vendorOfferId"`
-		VendorID              string      `json:"vendorId"`
-		VendorName            string      `json:"vendorName"`
-		ChargeType            string      `json:"chargeType"`
-		ChargeStartDate       string      `json:"chargeStartDate"`
-		ChargeEndDate         string      `json:"chargeEndDate"`
-		Description           string      `json:"description"`
-		Quantity              json.Number `json:"quantity"`
-		UnitPrice             json.Number `json:"unitPrice"`
-		TotalPrice            json.Number `json:"totalPrice"`
-		ResellerPrice         json.Number `json:"resellerPrice"`
+		RowID                 string `json:"rowId"`
+		InvoiceID             string `json:"invoiceId"`
+		InvoiceNumber         string `json:"invoiceNumber"`
+		InvoiceDate           string `json:"invoiceDate"`
+		ContractID            string `json:"contractId"`
+		CustomerID            string `json:"customerId"`
+		SubscriptionID        string `json:"subscriptionId"`
+		SubscriptionName      string `json:"subscriptionName"`
+		SubscriptionStartDate string `json:"subscriptionStartDate"`
+		SubscriptionEndDate   string `json:"subscriptionEndDate"`
+		OfferID               string `json:"offerId"`
+		OfferName             string `json:"offerName"`
+		VendorOfferID         string `json:"vendorOfferId"`
+		VendorID              string `json:"vendorId"`
+		VendorName            string `json:"vendorName"`
+		ChargeType            string `json:"chargeType"`
+		ChargeStartDate       string `json:"chargeStartDate"`
+		ChargeEndDate         string `json:"chargeEndDate"`
+		Description           string `json:"description"`
+		Quantity              number `json:"quantity"`
+		UnitPrice             number `json:"unitPrice"`
+		TotalPrice            number `json:"totalPrice"`
+		ResellerPrice         number `json:"resellerPrice"`
 	}
 	if err := decoder.Decode(&wire); err != nil {
-		return platform.InvoiceRow{}, err
+		return platform.InvoiceRow{}, misread(wire.RowID, err)
 	}
 	var m members
 	row := platform.InvoiceRow{
@@ -145,7 +145,7 @@ func readInvoiceRow(decoder *json.Decoder) (platform.InvoiceRow, error) {
 		TotalPrice:            m.amount("totalPrice", wire.TotalPrice),
 		ResellerPrice:         m.optionalAmount("resellerPrice", wire.ResellerPrice),
 	}
-	return row, m.err
+	return row, misread(wire.RowID, m.err)
 }
 
 func readOrganization(decoder *json.Decoder) (platform.Organization, error) {
@@ -158,7 +158,7 @@ func readOrganization(decoder *json.Decoder) (platform.Organization, error) {
 		ERPID           string `json:"erpId"`
 	}
 	if err := decoder.Decode(&wire); err != nil {
-		return platform.Organization{}, err
+		return platform.Organization{}, misread(wire.ID, err)
 	}
 	var m members
 	organization := platform.Organization{
@@ -169,19 +169,19 @@ func readOrganization(decoder *json.Decoder) (platform.Organization, error) {
 		ExternalID:      text(wire.ExternalID),
 		ERPID:           text(wire.ERPID),
 	}
-	return organization, m.err
+	return organization, misread(wire.ID, m.err)
 }
 
 func readContract(decoder *json.Decoder) (platform.Contract, error) {
 	var wire struct {
-		ID              string      `json:"id"`
-		CustomerID      string      `json:"customerId"`
-		Currency        string      `json:"currency"`
-		BillingCycleDay json.Number `json:"billingCycleDay"`
-		ContractType    string      `json:"contractType"`
+		ID              string `json:"id"`
+		CustomerID      string `json:"customerId"`
+		Currency        string `json:"currency"`
+		BillingCycleDay number `json:"billingCycleDay"`
+		ContractType    string `json:"contractType"`
 	}
 	if err := decoder.Decode(&wire); err != nil {
-		return platform.Contract{}, err
+		return platform.Contract{}, misread(wire.ID, err)
 	}
 	var m members
 	contract := platform.Contract{
@@ -191,7 +191,30 @@ func readContract(decoder *json.Decoder) (platform.Contract, error) {
 		BillingCycleDay: m.dayOfMonth("billingCycleDay", wire.BillingCycleDay),
 		ContractType:    text(wire.ContractType),
 	}
-	return contract, m.err
+	return contract, misread(wire.ID, m.err)
+}
+
+// misread says which row an error is of, unless the row did not come through.
+func misread(id string, err error) error {
+	if err == nil || isIncomplete(err) {
+		return err
+	}
+	return &rowError{id: id, err: err}
+}
+
+// number is what stands where a number should, to be read by members, which know the name of what it is for.
+type number string
+
+// UnmarshalJSON takes it as it stands, also from a text.
+func (n *number) UnmarshalJSON(data []byte) error {
+	value := string(data)
+	if len(value) > 2 && value[0] == '"' {
+		value = value[1 : len(value)-1]
+	}
+	if value != "null" {
+		*n = number(value)
+	}
+	return nil
 }
 
 // members converts the members of one row and keeps the first thing that went wrong. null and absence are
@@ -248,7 +271,7 @@ func (m *members) instant(name, value string) time.Time {
 }
 
 // amount reads money or a quantity. A missing one is never taken for zero: it may be billed.
-func (m *members) amount(name string, value json.Number) decimal.Decimal {
+func (m *members) amount(name string, value number) decimal.Decimal {
 	amount := m.optionalAmount(name, value)
 	if !amount.Valid {
 		m.fail("%s is missing", name)
@@ -260,7 +283,7 @@ func (m *members) amount(name string, value json.Number) decimal.Decimal {
 // cannot become a gigabyte when it is written out.
 const maxAmountDigits = 40
 
-func (m *members) optionalAmount(name string, value json.Number) decimal.NullDecimal {
+func (m *members) optionalAmount(name string, value number) decimal.NullDecimal {
 	if value == "" {
 		return decimal.NullDecimal{}
 	}
@@ -272,7 +295,7 @@ func (m *members) optionalAmount(name string, value json.Number) decimal.NullDec
 	return decimal.NewNullDecimal(amount)
 }
 
-func (m *members) dayOfMonth(name string, value json.Number) int {
+func (m *members) dayOfMonth(name string, value number) int {
 	day := m.optionalAmount(name, value).Decimal
 	if !day.IsInteger() || day.IsNegative() || day.GreaterThan(decimal.NewFromInt(31)) {
 		m.fail("%s: %.50q is not a day of the month", name, string(value))

@@ -185,17 +185,17 @@ func TestInvoiceRows_ARowThatCannotBeReadIsNamedAndNotAskedForAgain(t *testing.T
 		row  string
 		text string
 	}{
-		{"no quantity", rowJSON("row-4", map[string]any{"quantity": nil}), "quantity is missing"},
-		{"no id", rowJSON("", nil), "rowId is missing"},
+		{"no quantity", rowJSON("row-4", map[string]any{"quantity": nil}), `the row with the id "row-4" cannot be read: quantity is missing`},
+		{"no id", rowJSON("", nil), "the row cannot be read: rowId is missing"},
 		{"no contract", rowJSON("row-4", map[string]any{"contractId": nil}), "contractId is missing"},
 		{"no invoice date", rowJSON("row-4", map[string]any{"invoiceDate": nil}), "invoiceDate is missing"},
 		{"a day that does not exist", rowJSON("row-4", map[string]any{"chargeEndDate": "2026-02-30"}), `chargeEndDate: "2026-02-30" is not a calendar date`},
-		{"words for an amount", rowJSON("row-4", map[string]any{"unitPrice": "a lot"}), "invalid number literal"},
-		{"an object for an amount", rowJSON("row-4", map[string]any{"unitPrice": map[string]int{}}), "unitPrice"},
+		{"words for an amount", rowJSON("row-4", map[string]any{"unitPrice": "a lot"}), `the row with the id "row-4" cannot be read: unitPrice: "a lot" is not an amount`},
+		{"an object for an amount", rowJSON("row-4", map[string]any{"unitPrice": map[string]int{}}), `the row with the id "row-4" cannot be read: unitPrice: "{}" is not an amount`},
 		{"an amount that would fill the memory", rowJSON("row-4", map[string]any{"unitPrice": 1e300}), "unitPrice: \"1e+300\" is not an amount"},
-		{"a number for a name", rowJSON("row-4", map[string]any{"offerName": 5}), "offerName"},
+		{"a number for a name", rowJSON("row-4", map[string]any{"offerName": 5}), `the row with the id "row-4" cannot be read: offerName is of the wrong kind: number`},
 		{"nothing", "null", "rowId is missing"},
-		{"a word", `"row"`, "cannot unmarshal string"},
+		{"a word", `"row"`, "the row cannot be read: it is not an object: string"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

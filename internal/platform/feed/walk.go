@@ -17,47 +17,94 @@ type place struct {
 	size int
 }
 
-// walk reads a collection page by page and hands each page on once, in order, until the pages cover the
-// collection. It never takes a part for the whole: pages that are missing or too short are errors.
+// maxRounds is how often the pages of a collection are read, in the hope that it keeps still for once.
+const maxRounds = 5
+
+// walk reads a collection page by page and hands each page on once, in order, until it has handed on as many rows as
+// there are. It never takes a part for the whole: pages that are missing or too short are errors.
 //
 // Other people's invoices may be added or removed upstream in the meantime. Rows that move to a later page
-// come again and are dropped; rows that move to an earlier page are fetched from there.
+// come again and are dropped; rows that move to an earlier page are fetched from there. That rows were added to a
+// page already read shows at the end, because some are missing: then all is read and handed on again, from page 1 on.
+// Rows that the feed itself lists twice, one after the other, cost a second round.
+//
+// What cannot be noticed is that, between two pages, one row is removed from the pages already read and another one
+// added: the size stays. The row that moved to an earlier page, or the one added there, is left to a later read.
 func walk[T any](ctx context.Context, c *Client, from collection[T], query string, yield func(platform.Page, []T) error) error {
+	w := &walker[T]{
+		from: from, yield: yield,
+		fetch: func(at place) (page[T], error) { return fetch(ctx, c, from, query, at) },
+		giveUp: func(number int, reason string) error {
+			return c.giveUp(from.op, number, &failure{reason: reason})
+		},
+	}
+	for range maxRounds {
+		whole, err := w.round()
+		if err != nil || whole {
+			return err
+		}
+		w.again = true
+	}
+	return w.giveUp(0, "the list kept changing while it was read")
+}
+
+// walker is one read of a collection.
+type walker[T any] struct {
+	from   collection[T]
+	fetch  func(place) (page[T], error)
+	giveUp func(number int, reason string) error
+	yield  func(platform.Page, []T) error
+
+	// handed is how many rows the latest round handed on.
+	handed int
+	// again is true from the second round on.
+	again bool
+}
+
+// round reads all pages once and reports whether it handed on all that the collection holds: as many rows as there are, or as
+// many as the round before of a collection that kept its size.
+func (w *walker[T]) round() (whole bool, err error) {
 	at := place{number: 1}
 	total, lastPage := 0, 0
+	handed, still, blind := 0, true, false
 	var previous map[string]bool
 	for {
-		page, err := fetch(ctx, c, from, query, at)
+		page, err := w.fetch(at)
 		if err != nil {
-			return err
+			return false, err
 		}
 		if at.number == 1 {
 			at.size, lastPage = len(page.items), pageLimit(page)
 		}
-		items := unseen(from, page.items, previous)
+		items := unseen(w.from, page.items, previous)
 		if len(page.items) > 0 && len(items) == 0 {
-			return c.giveUp(from.op, at.number, &failure{reason: fmt.Sprintf("the page repeats page %d", at.number-1)})
+			return false, w.giveUp(at.number, fmt.Sprintf("the page repeats page %d", at.number-1))
 		}
 		if page.total < total {
-			moved, err := fetchMoved(ctx, c, from, query, at, total-page.total, previous)
+			moved, err := w.fetchMoved(at, total-page.total, previous)
 			if err != nil {
-				return err
+				return false, err
 			}
 			items = append(moved, items...)
 		}
-		if len(items) > 0 {
-			if err := yield(platform.Page{Number: at.number, TotalCount: page.total}, items); err != nil {
-				return err
+		if handed += len(items); len(items) > 0 || w.again && at.number == 1 {
+			if err := w.yield(platform.Page{Number: at.number, TotalCount: page.total}, items); err != nil {
+				return false, err
 			}
 		}
+		still = still && (at.number == 1 || page.total == total)
+		// Rows that moved by more than a page are not known again.
+		blind = blind || at.number > 1 && page.total-total > len(previous)
 		at.before += len(page.items)
 		if at.before >= page.total {
-			return nil
+			settled := w.again && still && handed == w.handed
+			w.handed = handed
+			return handed >= page.total && !blind || settled, nil
 		}
-		total, previous = page.total, idsOf(from, page.items)
+		total, previous = page.total, idsOf(w.from, page.items)
 		at.number++
 		if at.number > lastPage {
-			return c.giveUp(from.op, at.number, &failure{reason: "the collection grows faster than it can be read"})
+			return false, w.giveUp(at.number, "the collection grows faster than it can be read")
 		}
 	}
 }
@@ -69,16 +116,16 @@ func pageLimit[T any](first page[T]) int {
 
 // fetchMoved returns the rows that were on the page at when the page before it was read and have moved
 // there since, because rows were removed. Only a shift by less than a page can be seen through.
-func fetchMoved[T any](ctx context.Context, c *Client, from collection[T], query string, at place, removed int, previous map[string]bool) ([]T, error) {
+func (w *walker[T]) fetchMoved(at place, removed int, previous map[string]bool) ([]T, error) {
 	if removed > len(previous) {
-		return nil, c.giveUp(from.op, at.number, &failure{reason: fmt.Sprintf("%d rows disappeared while the collection was read", removed)})
+		return nil, w.giveUp(at.number, fmt.Sprintf("%d rows disappeared while the collection was read", removed))
 	}
 	earlier := place{number: at.number - 1, before: at.before - len(previous), size: at.size}
-	page, err := fetch(ctx, c, from, query, earlier)
+	page, err := w.fetch(earlier)
 	if err != nil {
 		return nil, err
 	}
-	return unseen(from, page.items, previous), nil
+	return unseen(w.from, page.items, previous), nil
 }
 
 func unseen[T any](from collection[T], items []T, previous map[string]bool) []T {

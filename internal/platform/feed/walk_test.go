@@ -116,7 +116,7 @@ func TestInvoiceRows_RowsAddedWhileReadingAreReadOnce(t *testing.T) {
 	}{
 		{"at the end", 6, func(all []string) []string { return append(all, "new") }},
 		{"on a page still to be read", 4, func(all []string) []string { return slices.Insert(all, 4, "new") }},
-		{"on a page already read, where only a later read finds it", 0, func(all []string) []string { return all }},
+		{"on a page already read, which is read again", 0, func(all []string) []string { return slices.Insert(all, 0, "new") }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -128,9 +128,109 @@ func TestInvoiceRows_RowsAddedWhileReadingAreReadOnce(t *testing.T) {
 				return false
 			}
 			got := readRows(t, s.client(t, pageSize(2)))
-			want := tt.want([]string{"row-1", "row-2", "row-3", "row-4", "row-5", "row-6"})
+			want := tt.want(rowIDs(6))
 			if diff := cmp.Diff(want, got.ids); diff != "" || got.err != nil {
 				t.Errorf("rows read (-want +got), error %v:\n%s", got.err, diff)
+			}
+		})
+	}
+}
+
+func TestInvoiceRows_ACollectionThatGrewInFrontIsReadAgain(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name  string
+		added []int // how many rows are new in front when page 2 is asked for, by round
+		pages []int
+	}{
+		{"by one row", []int{1}, []int{1, 2, 3, 4, 1, 2, 3, 4}},
+		{"by as many as stand on two pages and a half", []int{5}, []int{1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6}},
+		{"in two rounds", []int{1, 1}, []int{1, 2, 3, 4, 1, 2, 3, 4, 1, 2, 3, 4}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newStandIn(t, rows(6)...)
+			want := rowIDs(6)
+			s.spoil = func(_ http.ResponseWriter, _ *http.Request, number, visit int) bool {
+				if number == 2 && visit <= len(tt.added) {
+					for i := range tt.added[visit-1] {
+						id := fmt.Sprintf("new-%d-%d", visit, i)
+						s.rows = slices.Insert(s.rows, 0, rowJSON(id, nil))
+						want = append(want, id)
+					}
+				}
+				return false
+			}
+			got := readRows(t, s.client(t, pageSize(2)))
+			slices.Sort(want)
+			ids := slices.Clone(got.ids)
+			slices.Sort(ids)
+			if diff := cmp.Diff(want, slices.Compact(ids)); diff != "" || got.err != nil {
+				t.Errorf("rows read (-want +got), error %v:\n%s", got.err, diff)
+			}
+			if asked := s.pagesAsked(); !slices.Equal(asked, tt.pages) {
+				t.Errorf("pages asked for = %v, want %v", asked, tt.pages)
+			}
+		})
+	}
+}
+
+func TestInvoiceRows_ARowThatTookThePlaceOfAnotherIsFound(t *testing.T) {
+	t.Parallel()
+	s := newStandIn(t, rows(6)...)
+	s.spoil = func(_ http.ResponseWriter, _ *http.Request, number, visit int) bool {
+		if number == 2 && visit == 1 {
+			s.rows = append([]string{rowJSON("new", nil)}, s.rows[:5]...)
+		}
+		return false
+	}
+	got := readRows(t, s.client(t, pageSize(2)))
+	if want := []string{"new", "row-1", "row-2", "row-3", "row-4", "row-5"}; !slices.Equal(got.ids, want) || got.err != nil {
+		t.Errorf("rows read = %v, error %v, want %v", got.ids, got.err, want)
+	}
+}
+
+func TestInvoiceRows_ACollectionThatKeepsChangingIsGivenUp(t *testing.T) {
+	t.Parallel()
+	s := newStandIn(t, rows(6)...)
+	s.spoil = func(_ http.ResponseWriter, _ *http.Request, number, visit int) bool {
+		if number == 2 {
+			s.rows = slices.Insert(s.rows, 0, rowJSON(fmt.Sprintf("new-%d", visit), nil))
+		}
+		return false
+	}
+	got := readRows(t, s.client(t, pageSize(2)))
+	wantError(t, got.err, 0, 0, "the list kept changing while it was read")
+	if asked := s.pagesAsked(); len(asked) > 30 {
+		t.Errorf("%d pages were asked for of a list of 4, want a few rounds", len(asked))
+	}
+}
+
+func TestInvoiceRows_RowsThatTheFeedListsTwiceAreNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		ids    []int // of the rows listed
+		want   []string
+		rounds int
+	}{
+		{"on one page", []int{1, 1, 2, 3}, []string{"row-1", "row-1", "row-2", "row-3"}, 1},
+		{"on pages side by side", []int{1, 2, 2, 3}, []string{"row-1", "row-2", "row-3"}, 2},
+		{"far from each other", []int{1, 2, 3, 4, 1, 5}, []string{"row-1", "row-2", "row-3", "row-4", "row-1", "row-5"}, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var listed []string
+			for _, id := range tt.ids {
+				listed = append(listed, rowJSON(fmt.Sprintf("row-%d", id), nil))
+			}
+			s := newStandIn(t, listed...)
+			got := readRows(t, s.client(t, pageSize(2)))
+			if !slices.Equal(got.ids, tt.want) || got.err != nil {
+				t.Errorf("rows read = %v, error %v, want %v", got.ids, got.err, tt.want)
+			}
+			if asked := len(s.pagesAsked()); asked != tt.rounds*len(listed)/2 {
+				t.Errorf("%d pages were asked for, want those of %d rounds", asked, tt.rounds)
 			}
 		})
 	}
@@ -159,7 +259,7 @@ func TestInvoiceRows_RowsRemovedWhileReadingHideNoOthers(t *testing.T) {
 				return false
 			}
 			got := readRows(t, s.client(t, pageSize(tt.size)))
-			want := slices.DeleteFunc([]string{"row-1", "row-2", "row-3", "row-4", "row-5", "row-6", "row-7"}, func(id string) bool {
+			want := slices.DeleteFunc(rowIDs(7), func(id string) bool {
 				return slices.Contains(tt.missing, id)
 			})
 			if diff := cmp.Diff(want, got.ids); diff != "" || got.err != nil {
