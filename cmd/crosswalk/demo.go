@@ -47,6 +47,9 @@ type demo struct {
 
 // Run starts the demo, prints how to use it, and serves until ctx ends.
 func (c *demoCommand) Run(ctx context.Context, stdout io.Writer, log *slog.Logger) error {
+	if err := c.check(); err != nil {
+		return err
+	}
 	d := &demo{demoCommand: c, log: log}
 	defer d.end()
 	for _, step := range []func(context.Context) error{d.startTelemetry, d.openDatabase, d.openState, d.startSimulators} {

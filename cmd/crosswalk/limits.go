@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"time"
 
 	"crosswalk/internal/httpapi"
@@ -18,6 +20,30 @@ type limitFlags struct {
 	MaxConcurrentOperations int           `group:"Limits" env:"CROSSWALK_MAX_CONCURRENT_OPERATIONS" default:"0" help:"Most queries and mutations of one token under way at a time, on each replica; 0 for any number."`
 	MaxOperationsPerMinute  int           `group:"Limits" env:"CROSSWALK_MAX_OPERATIONS_PER_MINUTE" default:"0" help:"Most operations a minute of one token, on each replica; 0 for any number."`
 	MaxSubscriptions        int           `group:"Limits" env:"CROSSWALK_MAX_SUBSCRIPTIONS" default:"20" help:"Most subscriptions of one token open at a time, on each replica."`
+}
+
+// check names the limits that are negative.
+func (f limitFlags) check() error {
+	return errors.Join(
+		notNegative("CROSSWALK_MAX_BODY", f.MaxBody),
+		notNegative("CROSSWALK_MAX_TOKENS", f.MaxTokens),
+		notNegative("CROSSWALK_MAX_DEPTH", f.MaxDepth),
+		notNegative("CROSSWALK_MAX_ALIASES", f.MaxAliases),
+		notNegative("CROSSWALK_MAX_DIRECTIVES", f.MaxDirectives),
+		notNegative("CROSSWALK_MAX_COST", f.MaxCost),
+		notNegative("CROSSWALK_MAX_EXECUTION", f.MaxExecution),
+		notNegative("CROSSWALK_MAX_CONCURRENT_OPERATIONS", f.MaxConcurrentOperations),
+		notNegative("CROSSWALK_MAX_OPERATIONS_PER_MINUTE", f.MaxOperationsPerMinute),
+		notNegative("CROSSWALK_MAX_SUBSCRIPTIONS", f.MaxSubscriptions),
+	)
+}
+
+// notNegative refuses a number or duration below zero, which stands for the default.
+func notNegative[N int | int64 | time.Duration](variable string, value N) error {
+	if value < 0 {
+		return fmt.Errorf("%s is %v; it must not be negative, and 0 stands for the default", variable, value)
+	}
+	return nil
 }
 
 func (f limitFlags) limits() httpapi.Limits {

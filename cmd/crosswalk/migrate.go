@@ -21,7 +21,11 @@ type migrateUpCommand struct{ databaseFlags }
 
 // Run applies what is missing.
 func (c *migrateUpCommand) Run(ctx context.Context) error {
-	return migrate(ctx, c.DatabaseURL)
+	dsn, err := c.dsn()
+	if err != nil {
+		return err
+	}
+	return migrate(ctx, dsn)
 }
 
 func migrate(ctx context.Context, dsn string) error {
@@ -42,7 +46,11 @@ type migrateStatusCommand struct{ databaseFlags }
 
 // Run prints one line for each migration.
 func (c *migrateStatusCommand) Run(ctx context.Context, stdout io.Writer) error {
-	db, err := postgres.OpenAsOwner(ctx, c.DatabaseURL, postgres.Options{MaxConnections: 4})
+	dsn, err := c.dsn()
+	if err != nil {
+		return err
+	}
+	db, err := postgres.OpenAsOwner(ctx, dsn, postgres.Options{MaxConnections: 4})
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -79,6 +80,36 @@ func wantRefused(t *testing.T, settings []string, says string, arguments ...stri
 	p := startProcess(t, settings, arguments...)
 	if status := p.status(); status != 1 || !strings.Contains(p.stderr.String(), says) {
 		t.Errorf("crosswalk %s ended with status %d: %s\nwant 1, saying %q", strings.Join(arguments, " "), status, p.stderr, says)
+	}
+}
+
+func TestSettingsThatCannotWorkStopTheStart(t *testing.T) {
+	t.Parallel()
+	address, key := "DATABASE_URL=postgres://cw@127.0.0.1:1/cw", "CROSSWALK_ENCRYPTION_KEY="+gatewaytest.EncryptionKey
+	wantRefused(t, []string{address, key, "CROSSWALK_MAX_DEPTH=-1"}, "CROSSWALK_MAX_DEPTH is -1; it must not be negative", "serve")
+	wantRefused(t, []string{address, key, "CROSSWALK_SETTLE_DELAY=-1s"}, "CROSSWALK_SETTLE_DELAY is -1s; it must not be negative", "serve")
+	wantRefused(t, []string{address, "CROSSWALK_ALLOWED_ORIGINS=foo"}, `CROSSWALK_ALLOWED_ORIGINS has "foo"; it must be`, "demo")
+	for _, arguments := range [][]string{{"serve"}, {"migrate", "status"}, {"migrate", "up"}, {"seller", "list"}} {
+		wantRefused(t, []string{"DATABASE_URL= ", key}, "DATABASE_URL is empty", arguments...)
+		p := startProcess(t, []string{"DATABASE_URL=postgres://cw:geheim/zz@127.0.0.1:1/cw", key}, arguments...)
+		if status := p.status(); status != 1 || strings.Contains(p.stderr.String(), "geheim") {
+			t.Errorf("crosswalk %s with a password that is not escaped ended with status %d: %s", strings.Join(arguments, " "), status, p.stderr)
+		}
+	}
+}
+
+func TestAReplicaWithAnotherKeyTellsAtItsStart(t *testing.T) {
+	t.Parallel()
+	w := gatewaytest.Start(t, gatewaytest.Options{WithoutGateway: true})
+	const warning = "CROSSWALK_ENCRYPTION_KEY does not open all stored credentials"
+	other := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, 32))
+	wrong := startServe(t, w, "CROSSWALK_ENCRYPTION_KEY="+other)
+	rotating := startServe(t, w, "CROSSWALK_ENCRYPTION_KEY="+other+","+gatewaytest.EncryptionKey)
+	if said := wrong.stderr.String(); strings.Count(said, warning) != 1 || !strings.Contains(said, "level=ERROR") {
+		t.Errorf("a replica with another key says\n%s\nwant one error with %q", said, warning)
+	}
+	if said := rotating.stderr.String(); strings.Contains(said, warning) {
+		t.Errorf("a replica with a new key before the old one says\n%s", said)
 	}
 }
 

@@ -140,6 +140,7 @@ func TestAdministrationRefusesWithTheNamesOfTheFlags(t *testing.T) {
 	a.wantError("--platform-token must not be empty", createSeller("--platform-key=", "--platform-token=")...)
 	administration{t, a.databaseURL, "AAAA"}.wantError("CROSSWALK_ENCRYPTION_KEY: encryption key 1 of 1 holds 3 bytes", createSeller()...)
 	a.wantError("not found", "token", "issue", "--seller=99", "--role=VIEWER")
+	a.wantError("seller 99: not found", "token", "list", "--seller=99")
 	a.wantError(`--role: "ROOT" is not a role`, "token", "issue", "--seller=1", "--role=ROOT")
 	a.wantError("--expires must be in the future", "token", "issue", "--seller=1", "--role=VIEWER", "--expires=-1h")
 	a.wantError("not found", "token", "revoke", "cw_unknown")

@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"os"
+	"strings"
 	"syscall"
 	"time"
 
+	"crosswalk/internal/account"
 	"crosswalk/internal/civil"
 	"crosswalk/internal/gateway"
 	"crosswalk/internal/httpapi/explorer"
@@ -49,6 +52,45 @@ func or(flag *bool, otherwise bool) bool {
 	return *flag
 }
 
+// check names what is set to what cannot work.
+func (f gatewayFlags) check() error {
+	problems := []error{
+		notNegative("CROSSWALK_PSA_BUDGET", f.PSABudget),
+		notNegative("CROSSWALK_PSA_FRESHNESS", f.PSAFreshness),
+		notNegative("CROSSWALK_PSA_CALLS_PER_MINUTE", f.PSACalls),
+		notNegative("CROSSWALK_SETTLE_DELAY", f.SettleDelay),
+		notNegative("CROSSWALK_SLOW_OPERATION", f.SlowOperation),
+		f.limitFlags.check(),
+	}
+	for _, origin := range f.origins() {
+		if !isOrigin(origin) {
+			problems = append(problems, fmt.Errorf("CROSSWALK_ALLOWED_ORIGINS has %q; it must be origins such as https://app.example.com, separated by commas, or *", origin))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// origins returns the allowed origins without the space around them.
+func (f gatewayFlags) origins() []string {
+	var origins []string
+	for _, origin := range f.AllowedOrigins {
+		if origin = strings.TrimSpace(origin); origin != "" {
+			origins = append(origins, origin)
+		}
+	}
+	return origins
+}
+
+// isOrigin tells whether pages can have an origin, or whether it means those of all of them. A page that has none says null.
+func isOrigin(text string) bool {
+	if text == "*" || text == "null" {
+		return true
+	}
+	address, err := url.Parse(text)
+	return err == nil && address.Scheme != "" && address.Host != "" && !strings.Contains(address.Host, "*") &&
+		strings.EqualFold(strings.TrimSuffix(text, "/"), address.Scheme+"://"+address.Host)
+}
+
 // config returns the gateway's configuration without database and keys.
 func (f gatewayFlags) config(log *slog.Logger, tokens ...explorer.Token) (gateway.Config, error) {
 	config := gateway.Config{
@@ -58,7 +100,7 @@ func (f gatewayFlags) config(log *slog.Logger, tokens ...explorer.Token) (gatewa
 		PSABudget:         f.PSABudget,
 		PSAFreshness:      f.PSAFreshness,
 		PSACallsPerMinute: f.PSACalls,
-		AllowedOrigins:    f.AllowedOrigins,
+		AllowedOrigins:    f.origins(),
 		HideSchema:        or(f.HideSchema, f.PersistedOnly != ""),
 		PersistedOnly:     f.PersistedOnly,
 		SlowOperation:     f.SlowOperation,
@@ -84,6 +126,9 @@ func (c *serveCommand) Run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	if err := c.check(); err != nil {
+		return err
+	}
 	watch, stopWatching, err := startTelemetry(ctx, log)
 	if err != nil {
 		return err
@@ -102,6 +147,7 @@ func (c *serveCommand) Run(ctx context.Context, log *slog.Logger) error {
 	if config.OIDC, err = c.issuer(); err != nil {
 		return err
 	}
+	c.tell(ctx, account.NewService(db, ring, time.Now, account.Options{}), log)
 	return serve(ctx, config, func(g *gateway.Gateway) {
 		fmt.Fprintf(os.Stderr, "crosswalk serves http://%s/graphql\n", g.Address())
 	})

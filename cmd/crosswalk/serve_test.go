@@ -1,7 +1,10 @@
 package main
 
 import (
+	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,7 +13,7 @@ import (
 	"crosswalk/internal/gateway"
 )
 
-func gatewayConfig(t *testing.T, arguments ...string) gateway.Config {
+func parseGateway(t *testing.T, arguments ...string) gatewayFlags {
 	t.Helper()
 	var flags gatewayFlags
 	parser, err := kong.New(&flags)
@@ -20,6 +23,12 @@ func gatewayConfig(t *testing.T, arguments ...string) gateway.Config {
 	if _, err := parser.Parse(arguments); err != nil {
 		t.Fatalf("%q: %v", arguments, err)
 	}
+	return flags
+}
+
+func gatewayConfig(t *testing.T, arguments ...string) gateway.Config {
+	t.Helper()
+	flags := parseGateway(t, arguments...)
 	config, err := flags.config(slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatalf("%q: %v", arguments, err)
@@ -64,6 +73,63 @@ func TestLimitFlagsReachTheGateway(t *testing.T) {
 	} {
 		if pair[0] != pair[1] {
 			t.Errorf("%s: %d, want %d", name, pair[0], pair[1])
+		}
+	}
+}
+
+func TestNumbersMayBeZeroButNotNegative(t *testing.T) {
+	t.Parallel()
+	for flag, unit := range map[string]string{
+		"psa-budget": "s", "psa-freshness": "s", "psa-calls-per-minute": "", "settle-delay": "s", "slow-operation": "s",
+		"max-body": "", "max-tokens": "", "max-depth": "", "max-aliases": "", "max-directives": "", "max-cost": "", "max-execution": "s",
+		"max-concurrent-operations": "", "max-operations-per-minute": "", "max-subscriptions": "",
+	} {
+		t.Run(flag, func(t *testing.T) {
+			t.Parallel()
+			if err := parseGateway(t, "--"+flag+"=0"+unit).check(); err != nil {
+				t.Errorf("--%s=0%s: %v", flag, unit, err)
+			}
+			variable := "CROSSWALK_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+			want := fmt.Sprintf("%s is -3%s; it must not be negative", variable, unit)
+			if err := parseGateway(t, "--"+flag+"=-3"+unit).check(); err == nil || !strings.HasPrefix(err.Error(), want) {
+				t.Errorf("--%s=-3%s: want %q, got %v", flag, unit, want, err)
+			}
+		})
+	}
+	err := parseGateway(t, "--max-cost=-1", "--psa-budget=-1s").check()
+	if err == nil || !strings.Contains(err.Error(), "CROSSWALK_MAX_COST") || !strings.Contains(err.Error(), "CROSSWALK_PSA_BUDGET") {
+		t.Errorf("two that are negative: want both named, got %v", err)
+	}
+}
+
+func TestAllowedOriginsMustBeOrigins(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		given string
+		want  []string
+	}{
+		{"", nil},
+		{"*", []string{"*"}},
+		{"null", []string{"null"}},
+		{"https://app.example.com", []string{"https://app.example.com"}},
+		{"https://App.example.com/, http://localhost:3000,", []string{"https://App.example.com/", "http://localhost:3000"}},
+		{"http://[::1]:3000,capacitor://localhost", []string{"http://[::1]:3000", "capacitor://localhost"}},
+	} {
+		flags := parseGateway(t, "--allowed-origins="+test.given)
+		if err := flags.check(); err != nil {
+			t.Errorf("%q: %v", test.given, err)
+		}
+		if got := flags.origins(); !slices.Equal(got, test.want) {
+			t.Errorf("%q: allowed are %q, want %q", test.given, got, test.want)
+		}
+	}
+	for _, given := range []string{
+		"foo", "app.example.com", "localhost:3000", "//app.example.com", "https://", "https://app.example.com/page", "https://app.example.com?x=1",
+		"https://app.example.com#x", "https://me@app.example.com", "https://*.example.com", "https://app.example.com https://b.example.com",
+	} {
+		want := fmt.Sprintf("CROSSWALK_ALLOWED_ORIGINS has %q; it must be", given)
+		if err := parseGateway(t, "--allowed-origins=https://app.example.com,"+given).check(); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%q: want %q, got %v", given, want, err)
 		}
 	}
 }

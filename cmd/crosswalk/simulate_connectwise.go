@@ -22,10 +22,10 @@ type simulateConnectWiseCommand struct {
 	PublicKey  string    `name:"public-key" default:"public" help:"Public key that requests must carry."`
 	PrivateKey string    `name:"private-key" default:"private" help:"Private key that requests must carry."`
 	ClientID   string    `name:"client-id" help:"clientId header that requests must carry; any will do by default, but there must be one."`
-	Companies  int       `name:"companies" default:"300" help:"Number of companies, deleted ones included."`
-	Products   int       `name:"products" default:"120" help:"Number of catalog items, inactive ones included."`
-	Agreements int       `name:"agreements" default:"300" help:"Number of agreements, ended and cancelled ones included."`
-	Additions  int       `name:"additions" default:"0" help:"Number of additions that the agreements have from the start."`
+	Companies  int       `name:"companies" default:"300" help:"Number of companies, deleted ones included; at most 200000."`
+	Products   int       `name:"products" default:"120" help:"Number of catalog items, inactive ones included; at most 200000."`
+	Agreements int       `name:"agreements" default:"300" help:"Number of agreements, ended and cancelled ones included; at most 200000."`
+	Additions  int       `name:"additions" default:"0" help:"Number of additions that the agreements have from the start; at most 200000."`
 	Seed       uint64    `name:"seed" default:"0" help:"Seed of made-up details and of faults that happen by chance."`
 	RateLimit  int       `name:"rate-limit" default:"0" help:"Requests a minute before 429 is answered; 0 for no limit."`
 	Cloud404   bool      `name:"cloud-404" help:"Answer wrong keys with 404, as ConnectWise's cloud may."`
@@ -37,9 +37,17 @@ func (c *simulateConnectWiseCommand) Run(ctx context.Context) error {
 	return c.serve(ctx, os.Stderr)
 }
 
+// maxRecords is how many records of a kind may be made up: with so many of each, the simulator takes 3 GB.
+const maxRecords = 200_000
+
 func (c *simulateConnectWiseCommand) serve(ctx context.Context, messages io.Writer) error {
 	if min(c.Companies, c.Products, c.Agreements, c.Additions, c.RateLimit) < 0 {
 		return errors.New("the numbers of records and requests must not be negative")
+	}
+	err := errors.Join(notAbove("companies", c.Companies, maxRecords), notAbove("products", c.Products, maxRecords),
+		notAbove("agreements", c.Agreements, maxRecords), notAbove("additions", c.Additions, maxRecords))
+	if err != nil {
+		return err
 	}
 	if c.Agreements > 0 && c.Companies == 0 {
 		return errors.New("agreements need at least one company")
@@ -51,12 +59,15 @@ func (c *simulateConnectWiseCommand) serve(ctx context.Context, messages io.Writ
 	if err != nil {
 		return err
 	}
-	handler := simulator.New(simulator.Options{
+	handler, err := simulator.NewContext(ctx, simulator.Options{
 		CompanyID: c.Company, PublicKey: c.PublicKey, PrivateKey: c.PrivateKey, ClientID: c.ClientID,
 		Companies: c.Companies, Products: c.Products, Agreements: c.Agreements, Additions: c.Additions,
 		Seed: c.Seed, Now: c.clock(),
 		Settings: simulator.Settings{RequestsPerMinute: c.RateLimit, Cloud404: c.Cloud404},
 	})
+	if err != nil {
+		return listener.Close() // stopped before it served
+	}
 	scheme := "http"
 	if c.TLSCert != "" {
 		scheme = "https"
@@ -64,6 +75,14 @@ func (c *simulateConnectWiseCommand) serve(ctx context.Context, messages io.Writ
 	_, _ = fmt.Fprintf(messages, "Simulated ConnectWise at %s://%s (company %s: %d companies, %d products, %d agreements)\n",
 		scheme, listener.Addr(), c.Company, c.Companies, c.Products, c.Agreements)
 	return serveUntilDone(ctx, listener, handler)
+}
+
+// notAbove refuses a number that is too great to be simulated.
+func notAbove(flag string, number, most int) error {
+	if number > most {
+		return fmt.Errorf("--%s is %d; it must not be greater than %d", flag, number, most)
+	}
+	return nil
 }
 
 // listen opens the address, for HTTPS where there is a certificate.

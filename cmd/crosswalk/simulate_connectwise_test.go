@@ -114,6 +114,20 @@ func TestSimulateConnectWise_ServesUntilItIsStopped(t *testing.T) {
 	}
 }
 
+func TestSimulateConnectWise_EndsWhileItMakesItsData(t *testing.T) {
+	t.Parallel()
+	command, err := parseSimulateConnectWise(t, "--listen=127.0.0.1:0", "--companies=200000", "--products=200000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var messages strings.Builder
+	if err := command.serve(ctx, &messages); err != nil || messages.Len() > 0 {
+		t.Errorf("a command that was stopped before it served ended with %v and said %q, want neither", err, &messages)
+	}
+}
+
 func TestSimulateConnectWise_ServesHTTPS(t *testing.T) {
 	t.Parallel()
 	certFile, keyFile, trusted := writeCertificate(t)
@@ -201,6 +215,7 @@ func TestSimulateConnectWise_RefusesWhatCannotWork(t *testing.T) {
 		want      string
 	}{
 		{"a negative number", []string{"--companies=-1"}, "must not be negative"},
+		{"more than fits", []string{"--agreements=100000000"}, "--agreements is 100000000; it must not be greater than 200000"},
 		{"agreements of nobody", []string{"--companies=0"}, "need at least one company"},
 		{"additions of nothing", []string{"--products=0", "--additions=1"}, "need at least one agreement and one product"},
 		{"an address that is taken", []string{"--listen", taken.Addr().String()}, "listen for the simulated ConnectWise"},

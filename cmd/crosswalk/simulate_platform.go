@@ -18,8 +18,8 @@ type simulatePlatformCommand struct {
 	Listen        string    `name:"listen" default:"127.0.0.1:8091" help:"Address to listen on."`
 	Key           string    `name:"key" default:"platform-key" help:"Subscription key that requests must carry."`
 	Token         string    `name:"token" default:"platform-token" help:"Bearer token that requests must carry."`
-	Organizations int       `name:"organizations" default:"300" help:"Number of organizations."`
-	Lines         int       `name:"lines" default:"20000" help:"Number of invoice lines, all six months together."`
+	Organizations int       `name:"organizations" default:"300" help:"Number of organizations; at most 1000000."`
+	Lines         int       `name:"lines" default:"20000" help:"Number of invoice lines, all six months together; at most 1000000000."`
 	Now           time.Time `name:"now" env:"CROSSWALK_NOW" optional:"" help:"The last month with invoices is the one of this time (RFC 3339); the present by default."`
 }
 
@@ -28,9 +28,18 @@ func (c *simulatePlatformCommand) Run(ctx context.Context) error {
 	return c.serve(ctx, os.Stderr)
 }
 
+// maxOrganizations and maxLines are more than anybody has and fit in half a gigabyte: lines are made up when they are asked for.
+const (
+	maxOrganizations = 1_000_000
+	maxLines         = 1_000_000_000
+)
+
 func (c *simulatePlatformCommand) serve(ctx context.Context, messages io.Writer) error {
 	if c.Organizations < 0 || c.Lines < 0 {
 		return errors.New("the numbers of organizations and lines must not be negative")
+	}
+	if err := errors.Join(notAbove("organizations", c.Organizations, maxOrganizations), notAbove("lines", c.Lines, maxLines)); err != nil {
+		return err
 	}
 	if c.Lines > 0 && c.Organizations == 0 {
 		return errors.New("invoice lines need at least one organization")

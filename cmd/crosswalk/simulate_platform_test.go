@@ -117,6 +117,8 @@ func TestSimulatePlatform_RefusesWhatCannotWork(t *testing.T) {
 		want      string
 	}{
 		{"a negative number", []string{"--lines=-1"}, "must not be negative"},
+		{"more organizations than fit", []string{"--organizations=100000000"}, "--organizations is 100000000; it must not be greater than 1000000"},
+		{"more lines than fit", []string{"--lines=100000000000"}, "--lines is 100000000000; it must not be greater than 1000000000"},
 		{"lines of nobody", []string{"--organizations=0"}, "need at least one organization"},
 		{"an address that is taken", []string{"--listen", taken.Addr().String()}, "listen for the simulated Platform"},
 	} {

@@ -86,7 +86,11 @@ func (c *tokenListCommand) Run(ctx context.Context, stdout io.Writer) error {
 		return err
 	}
 	defer db.Close()
-	tokens, err := account.NewTokens(db, time.Now).ListTokens(ctx, c.Seller)
+	accounts := account.NewService(db, nil, time.Now, account.Options{}) // without keys: no secret is opened
+	if _, err := accounts.Seller(ctx, c.Seller); err != nil {
+		return fmt.Errorf("list tokens: %w", err)
+	}
+	tokens, err := accounts.ListTokens(ctx, c.Seller)
 	if err != nil {
 		return err
 	}

@@ -36,6 +36,30 @@ func (s *Service) Reseal(ctx context.Context) (int, error) {
 	return total, nil
 }
 
+// CountSecrets returns how many secrets are stored, and how many of them were sealed with a key of the ring.
+func (s *Service) CountSecrets(ctx context.Context) (sealed, opened int, err error) {
+	err = s.db.System().Read(ctx, func(ctx context.Context, tx *postgres.Tx) error {
+		sealed, opened = 0, 0
+		for _, c := range sealedColumns {
+			var secrets [][]byte
+			if err := tx.SelectContext(ctx, &secrets, `SELECT `+c.column+` FROM `+c.table); err != nil {
+				return err
+			}
+			for _, secret := range secrets {
+				sealed++
+				if s.ring.Knows(secret) {
+					opened++
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, 0, fmt.Errorf("count secrets: %w", err)
+	}
+	return sealed, opened, nil
+}
+
 func (s *Service) resealSeller(ctx context.Context, seller postgres.SellerID) (resealed int, err error) {
 	err = s.db.Seller(seller).Write(ctx, func(ctx context.Context, tx *postgres.Tx) error {
 		resealed = 0

@@ -141,7 +141,15 @@ func TestRotatingTheEncryptionKey(t *testing.T) {
 	if _, err := service(2).Reseal(t.Context()); !errors.Is(err, seal.ErrUnknownKey) {
 		t.Errorf("Reseal without the old key: want ErrUnknownKey, got %v", err)
 	}
+	wantOpened := func(s *account.Service, want int) {
+		t.Helper()
+		if sealed, opened, err := s.CountSecrets(t.Context()); sealed != 6 || opened != want || err != nil {
+			t.Errorf("CountSecrets gave %d of %d and %v, want %d of 6", opened, sealed, err, want)
+		}
+	}
+	wantOpened(service(2), 0)
 	rotating := service(2, 1)
+	wantOpened(rotating, 6)
 	if n, err := rotating.Reseal(t.Context()); n != 6 || err != nil {
 		t.Errorf("Reseal of two sellers and one connection: want 6 secrets, got %d and %v", n, err)
 	}
@@ -149,6 +157,8 @@ func TestRotatingTheEncryptionKey(t *testing.T) {
 		t.Errorf("Reseal again: want nothing left, got %d and %v", n, err)
 	}
 	after := service(2)
+	wantOpened(after, 6)
+	wantOpened(service(1), 0)
 	for _, id := range []postgres.SellerID{first.ID, second.ID} {
 		credentials, err := after.PlatformCredentials(t.Context(), id)
 		if err != nil || credentials.Key.Reveal() != "platform-key-77" || credentials.Token.Reveal() != "platform-token-88" {

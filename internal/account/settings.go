@@ -154,6 +154,12 @@ func (s *Service) MissingSetup(ctx context.Context, tx *postgres.Tx, seller post
 	return missing, nil
 }
 
+// Check returns FieldErrors for what is wrong with the change, whatever it is made to.
+func (c SettingsChange) Check() error {
+	_, err := c.apply(defaultSettings())
+	return err
+}
+
 // apply returns settings with the change made, or everything that is wrong with it.
 func (c SettingsChange) apply(settings Settings) (Settings, error) {
 	var problems FieldErrors

@@ -138,6 +138,11 @@ func (r *KeyRing) NeedsReseal(sealed []byte) bool {
 	return len(sealed) < headerSize || sealed[0] != formatVersion || [keyIDSize]byte(sealed[1:headerSize]) != r.keys[0].id
 }
 
+// Knows reports whether sealed was made with a key of the ring. It does not open it.
+func (r *KeyRing) Knows(sealed []byte) bool {
+	return len(sealed) >= headerSize && sealed[0] == formatVersion && r.find([keyIDSize]byte(sealed[1:headerSize])) != nil
+}
+
 // Reseal opens sealed and seals it again with the first key.
 func (r *KeyRing) Reseal(place Place, sealed []byte) ([]byte, error) {
 	secret, err := r.Open(place, sealed)

@@ -128,6 +128,10 @@ func TestRotation(t *testing.T) {
 		t.Errorf("Open after the old key left: want ErrUnknownKey, got %v", err)
 	}
 
+	if !before.Knows(old) || !during.Knows(old) || after.Knows(old) {
+		t.Errorf("Knows of the old key: %t before, %t during, %t after; want true, true, false", before.Knows(old), during.Knows(old), after.Knows(old))
+	}
+
 	renewed, err := during.Reseal(home, old)
 	if err != nil {
 		t.Fatalf("Reseal: %v", err)
@@ -144,6 +148,9 @@ func TestRotation(t *testing.T) {
 	for _, broken := range [][]byte{nil, {1}, []byte("not sealed at all")} {
 		if !during.NeedsReseal(broken) {
 			t.Errorf("NeedsReseal(%q): want true", broken)
+		}
+		if during.Knows(broken) {
+			t.Errorf("Knows(%q): want false", broken)
 		}
 	}
 }

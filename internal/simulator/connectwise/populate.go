@@ -1,6 +1,7 @@
 package connectwise
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -72,16 +73,19 @@ func (c *collection) define(f CustomField) {
 	})
 }
 
-// populate makes up the records that the options ask for.
-func (t *tenant) populate(options Options) {
-	p := populator{tenant: t, random: rand.New(rand.NewPCG(options.Seed, 1)), currencies: options.Currencies}
+// populate makes up the records that the options ask for, unless ctx ends before.
+func (t *tenant) populate(ctx context.Context, options Options) error {
+	p := populator{ctx: ctx, tenant: t, random: rand.New(rand.NewPCG(options.Seed, 1)), currencies: options.Currencies}
 	p.companies(options.Companies)
 	p.products(options.Products)
 	p.agreements(options.Agreements)
 	p.additions(options.Additions)
+	return ctx.Err()
 }
 
+// populator makes records up until ctx ends.
 type populator struct {
+	ctx        context.Context
 	tenant     *tenant
 	random     *rand.Rand
 	currencies []string
@@ -94,6 +98,9 @@ const everyDuplicate = 50
 func (p *populator) companies(count int) {
 	taken := make(map[string]bool, count)
 	for i := range count {
+		if p.ctx.Err() != nil {
+			return
+		}
 		from := i
 		isDuplicate := i%everyDuplicate == everyDuplicate-1
 		if isDuplicate {
@@ -159,6 +166,9 @@ func uniqueIdentifier(name string, taken map[string]bool) string {
 func (p *populator) products(count int) {
 	shelf := sample.NewShelf()
 	for i := range count {
+		if p.ctx.Err() != nil {
+			return
+		}
 		offer := shelf.At(i)
 		description := []rune(offer.Name)
 		p.tenant.addProduct(Product{
@@ -176,7 +186,7 @@ func (p *populator) agreements(count int) {
 		return
 	}
 	made := 0
-	for i := 0; made < count; i++ {
+	for i := 0; made < count && p.ctx.Err() == nil; i++ {
 		company, round := p.active[i%len(p.active)], i/len(p.active)
 		if round == 0 && i%9 == 4 && count < len(p.active)*3/4 {
 			continue
@@ -220,6 +230,9 @@ func (p *populator) additions(count int) {
 		return
 	}
 	for i := range count {
+		if p.ctx.Err() != nil {
+			return
+		}
 		agreement := agreements[(i*7)%len(agreements)]
 		product := products[p.random.IntN(len(products))]
 		start := dateOf(p.tenant.agreements().value(p.tenant, agreement, "billStartDate"))

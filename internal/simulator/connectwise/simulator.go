@@ -12,6 +12,7 @@
 package connectwise
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"sync"
@@ -68,6 +69,12 @@ type Simulator struct {
 
 // New returns a simulator filled as the options say.
 func New(options Options) *Simulator {
+	s, _ := NewContext(context.Background(), options) // which never ends
+	return s
+}
+
+// NewContext is New for many records: when ctx ends before all of them are made up, it returns why.
+func NewContext(ctx context.Context, options Options) (*Simulator, error) {
 	options.CompanyID = orElse(options.CompanyID, "demo")
 	options.PublicKey = orElse(options.PublicKey, "public")
 	options.PrivateKey = orElse(options.PrivateKey, "private")
@@ -84,8 +91,10 @@ func New(options Options) *Simulator {
 	s.api = s.faults.Wrap(http.HandlerFunc(s.serveAPI))
 	s.control = s.controlHandler()
 	s.tenant.furnish()
-	s.tenant.populate(options)
-	return s
+	if err := s.tenant.populate(ctx, options); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 func orElse(text, standard string) string {

@@ -2,7 +2,9 @@ package connectwise
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -189,6 +191,40 @@ func TestNew_MakesExactlyWhatIsAskedFor(t *testing.T) {
 	}
 	if got := len(c.sim.AllAdditions()); got != 19 {
 		t.Errorf("%d additions, want 19", got)
+	}
+}
+
+// endingContext ends when it has been looked at so many times.
+type endingContext struct {
+	context.Context
+	looks int
+}
+
+func (c *endingContext) Err() error {
+	if c.looks--; c.looks < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+func TestNewContext_StopsInTheMiddle(t *testing.T) {
+	t.Parallel()
+	for name, options := range map[string]Options{
+		"companies":  {Companies: 1 << 20},
+		"products":   {Products: 1 << 40},
+		"agreements": {Companies: 3, Agreements: 1 << 40},
+		"additions":  {Companies: 3, Products: 3, Agreements: 3, Additions: 1 << 40},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx := &endingContext{t.Context(), 20}
+			if s, err := NewContext(ctx, options); !errors.Is(err, context.Canceled) || s != nil {
+				t.Errorf("NewContext gave %v and %v, want nothing and why", s, err)
+			}
+			if ctx.looks < -10 {
+				t.Errorf("it went on for %d records", -ctx.looks)
+			}
+		})
 	}
 }
 
