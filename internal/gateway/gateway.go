@@ -158,7 +158,7 @@ func New(config Config) (*Gateway, error) {
 		return nil, err
 	}
 	handler, err := httpapi.New(httpapi.Config{
-		Schema:         resolver.Schema(httpapi.WithoutDefer),
+		Schema:         resolver.Schema(httpapi.Published),
 		SDL:            graph.SDL(),
 		Authenticator:  authenticator,
 		Ready:          ready(config.DB),

@@ -169,6 +169,30 @@ func withoutRequest(t *testing.T, response gatewaytest.Response) string {
 	return string(text)
 }
 
+func TestNullForAConditionIsRefusedInAndBesideTheFastLane(t *testing.T) {
+	t.Parallel()
+	w := gatewaytest.Start(t, gatewaytest.Options{})
+	plain := w.On(w.ReplicaWith(t, func(c *gateway.Config) { c.PlainResolvers = true }))
+	for _, list := range shownLists {
+		for _, page := range []string{
+			list + "(first: 1) @skip(if: $x) { totalCount }",
+			list + "(first: 1) { nodes { id platformId @include(if: $x) } }",
+			list + "(first: 1) { ...P } } fragment P on " + strings.ToUpper(list[:1]) + list[1:len(list)-1] + "Connection { nodes { id ... @skip(if: $x) { platformId } }",
+		} {
+			query := "query ($x: Boolean = true) { " + page + " }"
+			for _, s := range []*gatewaytest.Seller{w.Seller, plain} {
+				for _, x := range []any{true, nil, false, nil} {
+					response := s.Query(t, viewer, query, variables{"x": x})
+					refused := slices.Equal(response.Codes(), []string{"BAD_USER_INPUT"}) && strings.HasPrefix(response.Errors[0].Message, `Variable "$x": cannot be null`)
+					if x == nil && !refused || x != nil && len(response.Errors) > 0 {
+						t.Errorf("%s with %v: %s", query, x, response.Body)
+					}
+				}
+			}
+		}
+	}
+}
+
 func TestTheFastLaneAnswersAsPlainResolversDo(t *testing.T) {
 	t.Parallel()
 	w := gatewaytest.Start(t, gatewaytest.Options{Platform: simplatform.Options{Organizations: 12, Lines: 120}})

@@ -226,6 +226,28 @@ func TestJobProgressOfWhatIsNotThereIsRefused(t *testing.T) {
 	}
 }
 
+func TestASubscriptionThatMayLeaveOutItsFieldIsRefused(t *testing.T) {
+	t.Parallel()
+	w := gatewaytest.Start(t, gatewaytest.Options{})
+	job := holdJob(t, w, w.Seller)
+	for _, over := range gatewaytest.Transports() {
+		for _, refused := range []struct {
+			x                   any
+			query, code, saying string
+		}{
+			{true, `subscription ($id: ID!, $x: Boolean!) { jobProgress(id: $id) @skip(if: $x) { id } }`, "GRAPHQL_VALIDATION_FAILED", "remove @skip"},
+			{false, `subscription ($id: ID!, $x: Boolean!) { ... @include(if: $x) { jobProgress(id: $id) { id } } }`, "GRAPHQL_VALIDATION_FAILED", "remove @include"},
+			{nil, `subscription ($id: ID!, $x: Boolean = true) { jobProgress(id: $id) @skip(if: $x) { id } }`, "GRAPHQL_VALIDATION_FAILED", "remove @skip"},
+			{nil, `subscription ($id: ID!, $x: Boolean = true) { jobProgress(id: $id) { id state @skip(if: $x) } }`, "BAD_USER_INPUT", "cannot be null"},
+		} {
+			response := w.Subscribe(t, over, viewer, refused.query, variables{"id": job.nodeID(), "x": refused.x}).Next()
+			if !slices.Equal(response.Codes(), []string{refused.code}) || !strings.Contains(response.Errors[0].Message, refused.saying) {
+				t.Errorf("%s over %s was answered with %s, want %s and %q", refused.query, over, response.Body, refused.code, refused.saying)
+			}
+		}
+	}
+}
+
 func TestErrorsInTheValuesOfASubscriptionSayWhere(t *testing.T) {
 	t.Parallel()
 	w := gatewaytest.Start(t, gatewaytest.Options{})

@@ -15,7 +15,6 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 	"github.com/vektah/gqlparser/v2/parser"
 	"github.com/vektah/gqlparser/v2/validator"
-	"github.com/vektah/gqlparser/v2/validator/rules"
 )
 
 // allowList are the documents that may be executed where only those may. Each
@@ -82,7 +81,7 @@ func checkDocument(path, text string, schema *ast.Schema, limits documentLimits)
 	if len(document.Operations) == 0 {
 		return fmt.Errorf("%s:1: the file holds no operation; each has to hold whole documents, fragments included", path)
 	}
-	if problems := validator.ValidateWithRules(schema, document, rules.NewDefaultRules()); len(problems) > 0 {
+	if problems := validator.ValidateWithRules(schema, document, validationRules()); len(problems) > 0 {
 		return inFile(path, problems)
 	}
 	for _, operation := range document.Operations {

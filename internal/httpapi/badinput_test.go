@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -218,22 +219,29 @@ func TestVariablesMustFitTheirTypes(t *testing.T) {
 		name, query, variables, message string
 	}{
 		{"text for an integer", list, `{"first":"20"}`, `Variable "$first": expected Int, got a string.`},
-		{"a fraction for an integer", list, `{"first":1.5}`, `Variable "$first": `},
+		{"a fraction for an integer", list, `{"first":1.5}`, `Variable "$first": expected Int, got the number 1.5.`},
+		{"a fraction for an integer further down", list, `{"filter":{"atLeast":1.5}}`, `Variable "$filter.atLeast": expected Int, got the number 1.5.`},
 		{"an integer beyond 32 bits", list, `{"first":3000000000}`, `Variable "$first": expected Int, got the number 3000000000.`},
-		{"an integer beyond 64 bits", list, `{"first":99999999999999999999}`, `Variable "$first": `},
-		{"an object for an integer", list, `{"first":{}}`, `Variable "$first": `},
+		{"an integer beyond 32 bits with a point", list, `{"first":3000000000.0}`, `Variable "$first": expected Int, got the number 3000000000.`},
+		{"an integer beyond 64 bits", list, `{"first":99999999999999999999}`, `Variable "$first": expected Int, got the number 99999999999999999999.`},
+		{"an integer beyond all numbers", list, `{"first":1e999}`, `Variable "$first": expected Int, got the number 1e999.`},
+		{"an object for an integer", list, `{"first":{}}`, `Variable "$first": expected Int, got an object.`},
 		{"a number for text", list, `{"search":5}`, `Variable "$search": expected String, got the number 5.`},
-		{"a list for text", list, `{"search":["a"]}`, `Variable "$search": `},
-		{"text for an input object", list, `{"filter":"x"}`, `Variable "$filter": must be a OrganizationFilter`},
+		{"a list for text", list, `{"search":["a"]}`, `Variable "$search": expected String, got a list.`},
+		{"text for an input object", list, `{"filter":"x"}`, `Variable "$filter": expected OrganizationFilter, got a string.`},
+		{"a number for an input object", list, `{"filter":{"and":5}}`, `Variable "$filter.and[0]": expected OrganizationFilter, got the number 5.`},
 		{"an input field that does not exist", list, `{"filter":{"nam":"x"}}`, `Variable "$filter.nam": unknown field`},
 		{"text for an integer further down", list, `{"filter":{"and":[{"atLeast":"3"}]}}`, `Variable "$filter.and[0].atLeast": expected Int, got a string.`},
 		{"an enum value in the wrong case", list, `{"filter":{"status":["active"]}}`, `Variable "$filter.status[0]": "active" is not one of ACTIVE, BLOCKED.`},
 		{"an enum value that does not exist", list, `{"filter":{"status":"GONE"}}`, `Variable "$filter.status[0]": GONE is not a valid OrganizationStatus`},
 		{"true for an enum value", list, `{"filter":{"status":[true]}}`, `Variable "$filter.status[0]": enums must be`},
+		{"a number beyond a float", echo, `{"ratio":1e999}`, `Variable "$ratio": expected Float, got the number 1e999.`},
 		{"text for a float", echo, `{"ratio":"0.5"}`, `Variable "$ratio": expected Float, got a string.`},
-		{"text for a boolean", echo, `{"flag":"true"}`, `Variable "$flag": cannot use string as Boolean`},
+		{"text for a boolean", echo, `{"flag":"true"}`, `Variable "$flag": expected Boolean, got a string.`},
+		{"a number for a boolean", echo, `{"flag":1}`, `Variable "$flag": expected Boolean, got the number 1.`},
 		{"a fraction for an id", echo, `{"id":1.5}`, `Variable "$id": expected ID, got the number 1.5.`},
-		{"true for an id", echo, `{"id":true}`, `Variable "$id": cannot use bool as ID`},
+		{"true for an id", echo, `{"id":true}`, `Variable "$id": expected ID, got true.`},
+		{"a whole number with a point for an id", echo, `{"id":4.0}`, `Variable "$id": expected ID, got the number 4.0.`},
 		{"null where something is needed", rename, `{"id":null,"name":"x"}`, `Variable "$id": cannot be null`},
 		{"nothing where something is needed", rename, `{"id":"1"}`, `Variable "$name": must be defined`},
 	}
@@ -261,6 +269,8 @@ func TestVariablesMustFitTheirTypes(t *testing.T) {
 		t.Parallel()
 		for _, variables := range []string{
 			`{"first":1,"search":null,"filter":{"and":[{"atLeast":0}],"status":"ACTIVE","name":"x"}}`,
+			`{"first":1.0,"filter":{"and":[{"atLeast":1e2}],"atLeast":-0.0}}`,
+			`{"first":2.0e0,"filter":{"and":{"atLeast":20.00}}}`,
 			`{}`,
 		} {
 			if answer := gateway.query(t, list, variables); answer.code(t) != "" {
@@ -279,6 +289,89 @@ func TestVariablesMustFitTheirTypes(t *testing.T) {
 			"Accept: application/json")
 		requireRefusal(t, answer, 200, "BAD_USER_INPUT", `Variable "$n"`)
 	})
+}
+
+func TestNullDoesNotDecideWhatIsLeftOut(t *testing.T) {
+	t.Parallel()
+	gateway := newGateway(t, nil)
+	const (
+		null = `{"x":null}`
+		want = `Variable "$x": cannot be null, because `
+	)
+	places := map[string]string{
+		"a field at the root":          `query ($x: Boolean = true) { viewer @include(if: $x) { role } }`,
+		"a field further down":         `query ($x: Boolean = true) { viewer { seller { name @skip(if: $x) } } }`,
+		"a fragment":                   `query ($x: Boolean = true) { viewer { ...F @include(if: $x) } } fragment F on Viewer { role }`,
+		"an inline fragment":           `query ($x: Boolean = true) { viewer { ... @skip(if: $x) { role } } }`,
+		"a field in a fragment":        `query ($x: Boolean = true) { ...A } fragment A on Query { ...B } fragment B on Query { viewer { role @skip(if: $x) } }`,
+		"the second of two directives": `query ($x: Boolean = true) { viewer { role @skip(if: false) @include(if: $x) } }`,
+		"a mutation":                   `mutation ($x: Boolean = true) { renameOrganization(id: "1", name: "x") { name @include(if: $x) } }`,
+		"a mutation's field":           `mutation ($x: Boolean = true) { renameOrganization(id: "1", name: "x") @skip(if: $x) { name } }`,
+	}
+	for name, query := range places {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for range 2 { // the second time, the document is remembered
+				requireRefusal(t, gateway.query(t, query, null), 400, "BAD_USER_INPUT", want)
+			}
+			for _, variables := range []string{`{}`, `{"x":true}`, `{"x":false}`} {
+				if strings.HasPrefix(query, "query") {
+					if answer := gateway.query(t, query, variables); answer.code(t) != "" {
+						t.Errorf("%s: %s", variables, answer.body)
+					}
+				}
+			}
+			body := fmt.Sprintf(`{"query":%q,"variables":%s}`, query, null)
+			events := gateway.send(t, http.MethodPost, "/graphql", body, "Accept: text/event-stream")
+			if text := string(events.body); !strings.Contains(text, `Variable \"$x\": cannot be null`) || !strings.Contains(text, "BAD_USER_INPUT") {
+				t.Errorf("events: %s, want the variable refused", text)
+			}
+			socket := gateway.connect(t, `{"token":"`+goodToken+`"}`)
+			socket.hears("connection_ack")
+			socket.say(message{ID: "1", Type: "subscribe", Payload: json.RawMessage(body)})
+			socket.hears(`next {"errors":[{"message":"Variable \"$x\": cannot be null, because @`)
+			socket.hears("complete")
+		})
+	}
+	t.Run("null where another operation's directive asks for a variable of that name", func(t *testing.T) {
+		t.Parallel()
+		const two = `query A($x: Boolean) { echo(flag: $x) } query B($x: Boolean!) { ...F } fragment F on Query { viewer @skip(if: $x) { role } }`
+		answer := gateway.send(t, http.MethodPost, "/graphql", fmt.Sprintf(`{"query":%q,"operationName":"A","variables":%s}`, two, null))
+		if answer.code(t) != "" {
+			t.Errorf("%s, want it answered", answer.body)
+		}
+	})
+	t.Cleanup(func() {
+		if len(gateway.resolver.Renamed) > 0 {
+			t.Error("a refused mutation was executed")
+		}
+	})
+}
+
+func TestASubscriptionIsOfOneFieldThatIsNotLeftOut(t *testing.T) {
+	t.Parallel()
+	gateway := newGateway(t, nil)
+	const remove = "A subscription cannot leave its field out: remove @"
+	for query, want := range map[string]string{
+		`subscription ($x: Boolean!) { count(to: 1) @skip(if: $x) }`:                                     remove + "skip",
+		`subscription ($x: Boolean!) { count(to: 1) @include(if: $x) }`:                                  remove + "include",
+		`subscription ($x: Boolean!) { ... @skip(if: $x) { count(to: 1) } }`:                             remove + "skip",
+		`subscription ($x: Boolean!) { ...F @include(if: $x) } fragment F on Subscription { count }`:     remove + "include",
+		`subscription ($x: Boolean!) { ...F } fragment F on Subscription { count(to: 1) @skip(if: $x) }`: remove + "skip",
+		`subscription { a: count(to: 1) b: count(to: 2) }`:                                               `A subscription selects one field: remove "a" or "b".`,
+		`subscription { count(to: 1) ... { ...F } } fragment F on Subscription { b: count(to: 2) }`:      `A subscription selects one field: remove "count" or "b".`,
+	} {
+		for _, variables := range []string{`{"x":true}`, `{"x":false}`, `{}`} {
+			body := fmt.Sprintf(`{"query":%q,"variables":%s}`, query, variables)
+			answer := gateway.send(t, http.MethodPost, "/graphql", body, accepting)
+			requireRefusal(t, answer, 400, "GRAPHQL_VALIDATION_FAILED", want)
+			if errors := answer.graphQL(t).Errors; len(errors) != 1 {
+				t.Errorf("%s: %d errors, want one: %s", query, len(errors), answer.body)
+			}
+		}
+	}
+	_, events := gateway.listen(t, `subscription { ...F count(to: 1) } fragment F on Subscription { count(to: 1) }`)
+	requireEvents(t, events, ":", "event: next\ndata: {\"data\":{\"count\":1}}")
 }
 
 func TestDocumentsMayNotCostTooMuch(t *testing.T) {

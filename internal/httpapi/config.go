@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -29,7 +30,7 @@ type Authenticator interface {
 // Config says what New serves.
 type Config struct {
 	// Schema executes the operations. Its schema must have passed through
-	// WithoutDefer.
+	// Published.
 	Schema graphql.ExecutableSchema
 	// SDL is the text of the schema for those who download it.
 	SDL string
@@ -84,20 +85,36 @@ func (c Config) check() error {
 	case c.Authenticator == nil:
 		return errors.New("httpapi: Config.Authenticator is missing")
 	case c.Schema.Schema().Directives[deferDirective] != nil:
-		return errors.New("httpapi: the schema still offers @defer; build it from WithoutDefer(schema)")
+		return errors.New("httpapi: the schema still offers @defer; build it from Published(schema)")
 	}
 	return nil
 }
 
 const deferDirective = "defer"
 
-// WithoutDefer returns the schema without @defer, which gqlgen adds to every
+// draftLocation is where drafts of GraphQL after September 2025 let a directive be. Clients that know only published
+// versions do not take a schema in which @deprecated may be there.
+const draftLocation = "DIRECTIVE_DEFINITION"
+
+// Published returns the schema as clients are to see it. It is without @defer, which gqlgen adds to every
 // schema but delivers only over multipart responses: over every other
-// transport deferred fields would silently be null. Executable schemas are
+// transport deferred fields would silently be null. And it is without what is only drafted yet. Executable schemas are
 // built from the result; schema itself is not changed.
-func WithoutDefer(schema *ast.Schema) *ast.Schema {
+func Published(schema *ast.Schema) *ast.Schema {
 	served := *schema
 	served.Directives = maps.Clone(schema.Directives)
 	delete(served.Directives, deferDirective)
+	for name, directive := range served.Directives {
+		published := *directive
+		published.Locations = slices.DeleteFunc(slices.Clone(directive.Locations), func(l ast.DirectiveLocation) bool { return l == draftLocation })
+		served.Directives[name] = &published
+	}
+	const locations = "__DirectiveLocation"
+	if all := schema.Types[locations]; all != nil {
+		published := *all
+		published.EnumValues = slices.DeleteFunc(slices.Clone(all.EnumValues), func(v *ast.EnumValueDefinition) bool { return v.Name == draftLocation })
+		served.Types = maps.Clone(schema.Types)
+		served.Types[locations] = &published
+	}
 	return &served
 }

@@ -36,6 +36,7 @@ func (d documentLimits) checkCost(operation *graphql.OperationContext) error {
 	}
 	refused := reached(LimitCost, "The operation would cost %d; at most %d is allowed. Ask for fewer rows or fields at a time.",
 		report.Requested, report.Limit)
+	refused.code = codeCostExceeded
 	refused.extensions[costExtension] = report
 	return refused
 }

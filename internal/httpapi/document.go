@@ -40,7 +40,8 @@ const maxRepeats = 1000
 // MutateOperationParameters is called with every document before it is
 // validated.
 func (d documentLimits) MutateOperationParameters(ctx context.Context, request *graphql.RawParams) *gqlerror.Error {
-	if len(request.Query) < 2*maxRepeats {
+	mayRepeat, mayNeedIntegers := len(request.Query) >= 2*maxRepeats, holdsPointedInteger(request.Variables)
+	if !mayRepeat && !mayNeedIntegers {
 		return nil
 	}
 	document, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: request.Query}, d.limits.Tokens)
@@ -48,6 +49,20 @@ func (d documentLimits) MutateOperationParameters(ctx context.Context, request *
 		// The executor parses it again and says what is wrong.
 		return nil
 	}
+	if mayNeedIntegers {
+		integers{d.schema}.operation(document.Operations.ForName(request.OperationName), request.Variables)
+	}
+	if !mayRepeat {
+		return nil
+	}
+	if err := checkRepeats(document); err != nil {
+		return d.present.present(ctx, err)
+	}
+	return nil
+}
+
+// checkRepeats returns which field a document selects too often, or nil.
+func checkRepeats(document *ast.QueryDocument) error {
 	repeats := map[string]int{}
 	for _, operation := range document.Operations {
 		countFields(operation.SelectionSet, repeats)
@@ -57,8 +72,8 @@ func (d documentLimits) MutateOperationParameters(ctx context.Context, request *
 	}
 	for name, count := range repeats {
 		if count > maxRepeats {
-			return d.present.present(ctx, reached(LimitRepeats,
-				"The document selects %q more often than the %d times that are allowed.", shorten(name, maxQuoted), maxRepeats))
+			return reached(LimitRepeats,
+				"The document selects %q more often than the %d times that are allowed.", shorten(name, maxQuoted), maxRepeats)
 		}
 	}
 	return nil
@@ -93,6 +108,9 @@ func (d documentLimits) check(operation *graphql.OperationContext) error {
 	}
 	check := variableCheck{schema: d.schema, nameValues: !d.hideSchema}
 	if err := check.operation(operation.Operation, operation.Variables); err != nil {
+		return err
+	}
+	if err := checkConditions(operation); err != nil {
 		return err
 	}
 	return d.checkCost(operation)

@@ -25,6 +25,7 @@ const (
 	codeForbidden        = "FORBIDDEN"
 	codeLimitExceeded    = "LIMIT_EXCEEDED"
 	codeDepthExceeded    = "DEPTH_LIMIT_EXCEEDED"
+	codeCostExceeded     = "COST_LIMIT_EXCEEDED"
 	codeRateLimited      = "RATE_LIMITED"
 	codeTimeout          = "TIMEOUT"
 	codeInternal         = "INTERNAL"

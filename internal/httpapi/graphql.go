@@ -18,7 +18,7 @@ import (
 
 // graphQL is what answers at /graphql, for callers that have been let in.
 type graphQL struct {
-	executor  *executor.Executor
+	executor  plainExecutor
 	present   *presenter
 	gate      gate
 	limits    Limits
@@ -27,12 +27,13 @@ type graphQL struct {
 	compress  *compress.Writer
 }
 
-func newExecutor(config Config, limits Limits, present *presenter, persisted persistedDocuments) *executor.Executor {
+func newExecutor(config Config, limits Limits, present *presenter, persisted persistedDocuments) plainExecutor {
 	executor := executor.New(config.Schema)
 	executor.SetErrorPresenter(present.present)
 	executor.SetRecoverFunc(present.recovered)
 	executor.SetParserTokenLimit(limits.Tokens)
 	executor.SetDisableSuggestion(config.HideSchema)
+	executor.SetDefaultRulesFn(validationRules)
 	executor.SetQueryCache(documentCache{lru.New[*ast.QueryDocument](limits.CachedDocuments)})
 	for _, watcher := range config.Watchers {
 		executor.Use(watcher)
@@ -49,7 +50,7 @@ func newExecutor(config Config, limits Limits, present *presenter, persisted per
 	for _, extension := range config.Extensions {
 		executor.Use(extension)
 	}
-	return executor
+	return plainExecutor{executor}
 }
 
 const allowedMethods = "GET, POST, OPTIONS"

@@ -108,7 +108,7 @@ func newGateway(t *testing.T, configure func(*httpapi.Config)) *gateway {
 		},
 	}
 	config := httpapi.Config{
-		Schema:        testschema.New(result.resolver, httpapi.WithoutDefer),
+		Schema:        testschema.New(result.resolver, httpapi.Published),
 		SDL:           "type Query { viewer: Viewer! }",
 		Authenticator: tokens{},
 		Logger:        slog.New(slog.NewJSONHandler(result.log, &slog.HandlerOptions{Level: slog.LevelDebug})),

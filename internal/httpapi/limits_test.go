@@ -62,7 +62,7 @@ func TestEveryLimitSaysWhichItIsAndIsCountedOnce(t *testing.T) {
 			"LIMIT_EXCEEDED", "holds 4 directives; at most 3",
 		},
 		{httpapi.LimitRepeats, func(*httpapi.Limits) {}, "{ " + strings.Repeat("viewer ", 1001) + "}", "LIMIT_EXCEEDED", "more often than the 1000 times"},
-		{httpapi.LimitCost, func(l *httpapi.Limits) { l.Cost = 20 }, "{ viewer { subject } }", "LIMIT_EXCEEDED", "would cost 22; at most 20"},
+		{httpapi.LimitCost, func(l *httpapi.Limits) { l.Cost = 20 }, "{ viewer { subject } }", "COST_LIMIT_EXCEEDED", "would cost 22; at most 20"},
 	}
 	for _, test := range tests {
 		t.Run(fmt.Sprint(test.limit), func(t *testing.T) {
@@ -109,7 +109,7 @@ func TestAnswersTellWhatTheyCost(t *testing.T) {
 		t.Errorf("%s, want %s", answer.body, want)
 	}
 	refused := gateway.query(t, "{ viewer { role     subject } }", "")
-	for _, where := range []string{`"extensions":{"cost":{"requested":31,"limit":30}}}`, `{"code":"LIMIT_EXCEEDED","cost":{"requested":31,"limit":30}`} {
+	for _, where := range []string{`"extensions":{"cost":{"requested":31,"limit":30}}}`, `{"code":"COST_LIMIT_EXCEEDED","cost":{"requested":31,"limit":30}`} {
 		if !strings.Contains(string(refused.body), where) {
 			t.Errorf("%s, want %s in it", refused.body, where)
 		}

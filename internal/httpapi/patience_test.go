@@ -38,7 +38,7 @@ func (p pipes) Addr() net.Addr { return &net.UnixAddr{Name: "memory"} }
 func inMemory(t *testing.T) net.Conn {
 	t.Helper()
 	handler, err := httpapi.New(httpapi.Config{
-		Schema: testschema.New(&testschema.Resolver{Caller: caller}, httpapi.WithoutDefer), Authenticator: tokens{}, Logger: slog.New(slog.DiscardHandler),
+		Schema: testschema.New(&testschema.Resolver{Caller: caller}, httpapi.Published), Authenticator: tokens{}, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -197,6 +197,10 @@ func TestDocumentsThatCannotBeExecutedStopTheStart(t *testing.T) {
 			[]string{"deep.graphql:2: ", "levels deep; at most 15"},
 		},
 		{
+			"a subscription that may leave its field out",
+			map[string]string{"s.graphql": "subscription ($x: Boolean!) {\n  count @skip(if: $x)\n}"}, []string{"s.graphql:2: ", "remove @skip"},
+		},
+		{
 			"several of them", map[string]string{"a.graphql": "{ nonsense }", "b.graphql": "{ __typename }", "c.graphql": "\n{ rubbish }"},
 			[]string{"a.graphql:1: ", "c.graphql:2: "},
 		},
@@ -206,7 +210,7 @@ func TestDocumentsThatCannotBeExecutedStopTheStart(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			_, err := httpapi.New(httpapi.Config{
-				Schema: testschema.New(&testschema.Resolver{}, httpapi.WithoutDefer), Authenticator: tokens{}, PersistedOnly: write(t, test.files),
+				Schema: testschema.New(&testschema.Resolver{}, httpapi.Published), Authenticator: tokens{}, PersistedOnly: write(t, test.files),
 			})
 			if err == nil {
 				t.Fatal("New: nil, want an error")
@@ -219,7 +223,7 @@ func TestDocumentsThatCannotBeExecutedStopTheStart(t *testing.T) {
 		})
 	}
 	_, err := httpapi.New(httpapi.Config{
-		Schema: testschema.New(&testschema.Resolver{}, httpapi.WithoutDefer), Authenticator: tokens{}, PersistedOnly: filepath.Join(t.TempDir(), "gone"),
+		Schema: testschema.New(&testschema.Resolver{}, httpapi.Published), Authenticator: tokens{}, PersistedOnly: filepath.Join(t.TempDir(), "gone"),
 	})
 	if err == nil || !strings.Contains(err.Error(), "gone") {
 		t.Errorf("New with a directory that does not exist: %v, want an error that names it", err)

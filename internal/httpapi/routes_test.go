@@ -195,9 +195,17 @@ func TestAPanicEndsOneRequestOnly(t *testing.T) {
 	requireEvents(t, events, ":", `event: next`+"\n"+`data: {"errors":[{"message":"Something went wrong on our side`, "event: complete")
 }
 
+func TestTheSchemaTellsNothingThatIsOnlyDrafted(t *testing.T) {
+	t.Parallel()
+	answer := newGateway(t, nil).query(t, `{ __schema { directives { name locations } } locations: __type(name: "__DirectiveLocation") { enumValues { name } } }`, "")
+	if answer.status != http.StatusOK || !strings.Contains(string(answer.body), `"deprecated"`) || strings.Contains(string(answer.body), "DIRECTIVE_DEFINITION") {
+		t.Errorf("introspection answers %d %s, want @deprecated without DIRECTIVE_DEFINITION", answer.status, answer.body)
+	}
+}
+
 func TestNewRefusesWhatCannotWork(t *testing.T) {
 	t.Parallel()
-	served := testschema.New(&testschema.Resolver{}, httpapi.WithoutDefer)
+	served := testschema.New(&testschema.Resolver{}, httpapi.Published)
 	deferring := testschema.New(&testschema.Resolver{}, func(schema *ast.Schema) *ast.Schema { return schema })
 	for want, config := range map[string]httpapi.Config{
 		"Config.Schema is missing":        {Authenticator: tokens{}},

@@ -1,14 +1,20 @@
 package httpapi
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"math"
 	"reflect"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/graphql/executor"
 	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
 )
 
 // variableCheck holds variables against their declared types as strictly as
@@ -31,6 +37,27 @@ func (c variableCheck) operation(operation *ast.OperationDefinition, values map[
 		}
 		if err := c.value(variable.Type, value, "$"+variable.Variable); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// checkConditions refuses null for a variable that a directive asks whether to
+// leave something out, or returns nil. Validation lets such variables be null
+// if they have a default.
+func checkConditions(operation *graphql.OperationContext) error {
+	var asked conditions
+	for _, variable := range operation.Operation.VariableDefinitions {
+		value, given := operation.Variables[variable.Variable]
+		if !given || value != nil || variable.Type.NamedType != "Boolean" {
+			continue
+		}
+		if asked == nil {
+			asked = conditionsOf(operation.Operation)
+		}
+		if directive := asked[variable.Variable]; directive != nil {
+			return refuse(codeBadUserInput, "Variable %q: cannot be null, because @%s needs true or false.",
+				"$"+variable.Variable, directive.Name)
 		}
 	}
 	return nil
@@ -183,4 +210,135 @@ func describe(value any) string {
 		return "a list"
 	}
 	return "an object"
+}
+
+// plainExecutor is gqlgen's executor, but says what was sent where that does
+// not fit the type of a variable. gqlparser says how it keeps that.
+type plainExecutor struct{ *executor.Executor }
+
+// CreateOperationContext prepares an operation, or tells what is wrong with it.
+func (e plainExecutor) CreateOperationContext(ctx context.Context, request *graphql.RawParams) (*graphql.OperationContext, gqlerror.List) {
+	operation, problems := e.Executor.CreateOperationContext(ctx, request)
+	for _, problem := range problems {
+		if expected := expectedType(problem); expected != "" {
+			sent := valueAt(request.Variables, problem.Path[1:])
+			problem.Message = fmt.Sprintf("expected %s, got %s.", expected, describe(sent))
+		}
+	}
+	return operation, problems
+}
+
+// misfits are what gqlparser's errors say where a value is not of a type; it has
+// no other mark for them.
+var misfits = regexp.MustCompile(`^(?:cannot use .* as (\w+)|must be a (\w+), not a \w+)$`)
+
+// expectedType is the type that a variable's value is not of; empty if problem
+// is of another kind.
+func expectedType(problem *gqlerror.Error) string {
+	if len(problem.Path) < 2 || problem.Path[0] != ast.PathName("variable") {
+		return ""
+	}
+	found := misfits.FindStringSubmatch(problem.Message)
+	if found == nil {
+		return ""
+	}
+	return found[1] + found[2]
+}
+
+// valueAt is the value at a path into variables. A value that stands for a
+// list of one is at its index, too.
+func valueAt(value any, path ast.Path) any {
+	for _, step := range path {
+		switch step := step.(type) {
+		case ast.PathName:
+			members, _ := value.(map[string]any)
+			value = members[string(step)]
+		case ast.PathIndex:
+			if items, ok := value.([]any); ok && int(step) < len(items) {
+				value = items[step]
+			}
+		}
+	}
+	return value
+}
+
+// integers writes the integers among variables without a point and an
+// exponent: some programs write every number with one, as in 20.0, and
+// gqlparser does not take that for an Int. For other types, what was written
+// is left as it is.
+type integers struct{ schema *ast.Schema }
+
+func (i integers) operation(operation *ast.OperationDefinition, values map[string]any) {
+	if operation == nil {
+		return
+	}
+	for _, variable := range operation.VariableDefinitions {
+		if value, given := values[variable.Variable]; given {
+			values[variable.Variable] = i.value(variable.Type, value)
+		}
+	}
+}
+
+// value returns what to take for a value; lists and objects are changed.
+func (i integers) value(expected *ast.Type, value any) any {
+	switch value := value.(type) {
+	case json.Number:
+		if whole, ok := pointedInteger(value); ok && expected.Name() == "Int" {
+			return whole
+		}
+	case []any:
+		element := expected
+		if expected.Elem != nil {
+			element = expected.Elem
+		}
+		for at := range value {
+			value[at] = i.value(element, value[at])
+		}
+	case map[string]any:
+		i.members(expected.Name(), value)
+	}
+	return value
+}
+
+func (i integers) members(typeName string, members map[string]any) {
+	definition := i.schema.Types[typeName]
+	if definition == nil || definition.Kind != ast.InputObject {
+		return
+	}
+	for name, value := range members {
+		if field := definition.Fields.ForName(name); field != nil {
+			members[name] = i.value(field.Type, value)
+		}
+	}
+}
+
+// holdsPointedInteger tells whether there is such an integer in a value.
+func holdsPointedInteger(value any) bool {
+	switch value := value.(type) {
+	case json.Number:
+		_, ok := pointedInteger(value)
+		return ok
+	case []any:
+		return slices.ContainsFunc(value, holdsPointedInteger)
+	case map[string]any:
+		for _, member := range value {
+			if holdsPointedInteger(member) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// pointedInteger returns an integer that is written with a point or an exponent
+// without them. Those that are too large to be exact are left alone.
+func pointedInteger(number json.Number) (json.Number, bool) {
+	if !strings.ContainsAny(number.String(), ".eE") {
+		return "", false
+	}
+	value, err := number.Float64()
+	if err != nil || value != math.Trunc(value) || math.Abs(value) >= 1<<53 {
+		return "", false
+	}
+	return json.Number(strconv.FormatInt(int64(value), 10)), true
 }
