@@ -75,11 +75,13 @@ func edit[N any](ctx context.Context, r *Resolver, kind editedKind[N], requests 
 	problems := make([][]*model.UserError, len(requests))
 	var edits []mapping.Edit
 	var positions []int
+	var record int64 // of the last request, which is the only one of a single edit
 	for i, request := range requests {
 		var edit mapping.Edit
 		if edit, problems[i] = kind.parse(request, i, in); len(problems[i]) == 0 {
 			edits, positions = append(edits, edit), append(positions, i)
 		}
+		record = edit.Record
 	}
 	outcome, err := r.Mapping.Edit(ctx, seller(ctx), kind.kind, identity(ctx).Subject, edits)
 	if err != nil {
@@ -90,8 +92,8 @@ func edit[N any](ctx context.Context, r *Resolver, kind editedKind[N], requests 
 		problems[i] = append(problems[i], kind.refusal(refusal, i, in))
 	}
 	shown := outcome.Accepted
-	if in == single && len(edits) == 1 {
-		shown = []int64{edits[0].Record}
+	if in == single && record != 0 {
+		shown = []int64{record}
 	}
 	return shown, outcome, append([]*model.UserError{}, slices.Concat(problems...)...), nil
 }

@@ -174,7 +174,7 @@ func refusedField(code invoicing.RefusalCode, edit invoicing.Edit) string {
 	case invoicing.Stale:
 		return "expectedRevision"
 	}
-	return ""
+	return "invoiceLineId"
 }
 
 // refusalCode is what clients are told for a refusal.
@@ -197,31 +197,27 @@ func (r *mutationResolver) UpdateInvoiceLine(ctx context.Context, input model.Up
 	if err != nil {
 		refused = append(refused, userError(model.UserErrorCodeInvalid, err.Error(), "invoiceLineId"))
 	}
-	if len(refused) > 0 {
-		return &model.UpdateInvoiceLinePayload{UserErrors: refused}, nil
-	}
-	outcome, err := r.Invoicing.EditLines(ctx, seller(ctx), identity(ctx).Subject, []int64{number}, edit)
-	if err != nil {
-		return nil, err
-	}
-	payload := &model.UpdateInvoiceLinePayload{UserErrors: []*model.UserError{}}
-	for _, code := range refusalCodes(outcome) {
-		field := refusedField(code, edit)
-		if field == "" || outcome.Whole != "" {
-			field = map[bool]string{true: "psaAgreementId", false: "invoiceLineId"}[outcome.Whole != ""]
+	payload := &model.UpdateInvoiceLinePayload{UserErrors: append([]*model.UserError{}, refused...)}
+	if len(refused) == 0 {
+		outcome, err := r.Invoicing.EditLines(ctx, seller(ctx), identity(ctx).Subject, []int64{number}, edit)
+		if err != nil {
+			return nil, err
 		}
-		payload.UserErrors = append(payload.UserErrors, userError(refusalCode(code), messageOf(outcome, code), field))
+		payload.UserErrors = append(payload.UserErrors, wholeRefusal(outcome)...)
+		for _, code := range refusalCodes(outcome) {
+			payload.UserErrors = append(payload.UserErrors, userError(refusalCode(code), invoicing.Messages[code], refusedField(code, edit)))
+		}
+	}
+	if number == 0 {
+		return payload, nil
 	}
 	lines, err := r.linesByNumber(ctx, []int64{number})
 	payload.InvoiceLine = first(lines)
 	return payload, err
 }
 
-// refusalCodes returns what an edit was refused for, each code once.
+// refusalCodes returns what lines were refused for, each code once.
 func refusalCodes(outcome invoicing.Outcome) []invoicing.RefusalCode {
-	if outcome.Whole != "" {
-		return []invoicing.RefusalCode{outcome.Whole}
-	}
 	codes := make([]invoicing.RefusalCode, 0, len(outcome.Counts))
 	for code := range outcome.Counts {
 		codes = append(codes, code)
@@ -230,12 +226,16 @@ func refusalCodes(outcome invoicing.Outcome) []invoicing.RefusalCode {
 	return codes
 }
 
-// messageOf returns what to say about a refusal. What is not found is the agreement when the whole edit was refused.
-func messageOf(outcome invoicing.Outcome, code invoicing.RefusalCode) string {
-	if outcome.Whole == invoicing.NotFound {
-		return "ConnectWise no longer has this agreement. Choose another one."
+// wholeRefusal says why no line could have an edit, if so; that is always about its agreement.
+func wholeRefusal(outcome invoicing.Outcome) []*model.UserError {
+	if outcome.Whole == "" {
+		return nil
 	}
-	return invoicing.Messages[code]
+	message := invoicing.Messages[outcome.Whole]
+	if outcome.Whole == invoicing.NotFound {
+		message = "ConnectWise no longer has this agreement. Choose another one."
+	}
+	return []*model.UserError{userError(model.UserErrorCode(outcome.Whole), message, "psaAgreementId")}
 }
 
 // linesByNumber returns the lines with these numbers that exist, in their order.
@@ -322,7 +322,7 @@ func (r *Resolver) bulkByIDs(ctx context.Context, ids []string, edit invoicing.E
 	if r.refusedWhole(payload, outcome, len(numbers)) {
 		return payload, nil
 	}
-	slices.SortFunc(outcome.Refused, func(a, b invoicing.Refusal) int { return positions[a.Line] - positions[b.Line] })
+	slices.SortStableFunc(outcome.Refused, func(a, b invoicing.Refusal) int { return positions[a.Line] - positions[b.Line] })
 	for _, refusal := range outcome.Refused {
 		payload.UserErrors = append(payload.UserErrors,
 			userError(model.UserErrorCode(refusal.Code), invoicing.Messages[refusal.Code], "ids", strconv.Itoa(positions[refusal.Line])))
@@ -366,18 +366,12 @@ func (r *Resolver) refusedWhole(payload *model.BulkUpdateInvoiceLinesPayload, ou
 		return false
 	}
 	payload.Failed += lines
-	payload.UserErrors = append(payload.UserErrors,
-		userError(model.UserErrorCode(outcome.Whole), messageOf(outcome, outcome.Whole), "psaAgreementId"))
+	payload.UserErrors = append(payload.UserErrors, wholeRefusal(outcome)...)
 	return true
 }
 
 func count(payload *model.BulkUpdateInvoiceLinesPayload, outcome invoicing.Outcome) {
 	payload.Updated = outcome.Updated
-	for code, n := range outcome.Counts {
-		if code.Skips() {
-			payload.Skipped += n
-		} else {
-			payload.Failed += n
-		}
-	}
+	payload.Skipped += outcome.Skipped
+	payload.Failed += outcome.Failed
 }

@@ -218,7 +218,13 @@ func (r *mutationResolver) UpdateSettings(ctx context.Context, input model.Updat
 		return nil, err
 	}
 	caller := identity(ctx)
-	if len(refused) == 0 {
+	if len(refused) > 0 {
+		others, err := settingsRefusals(change.Check())
+		if err != nil {
+			return nil, err
+		}
+		refused = append(refused, others...)
+	} else {
 		err = r.DB.Seller(caller.Seller).Write(ctx, func(ctx context.Context, tx *postgres.Tx) error {
 			update, err := r.Accounts.UpdateSettings(ctx, tx, caller.Seller, change)
 			if err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"crosswalk/internal/activity"
 	"crosswalk/internal/postgres"
+	"crosswalk/internal/postgres/grid"
 	"crosswalk/internal/postgres/notify"
 	"crosswalk/internal/postgres/postgrestest"
 )
@@ -50,6 +51,35 @@ func TestLogKeepsEntriesInOrderAsTheyWereGiven(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, entries(t, db, seller)); diff != "" {
 		t.Errorf("log entries (-want +got):\n%s", diff)
+	}
+}
+
+func TestTheLogIsTheSameListAMomentLater(t *testing.T) {
+	t.Parallel()
+	db, seller := open(t)
+	one, now := 1, time.Now()
+	read := func(now time.Time, after *string) (result *grid.Result[activity.Logged]) {
+		t.Helper()
+		asked, err := grid.NewPage(&one, after, nil, nil, nil)
+		if err == nil {
+			err = db.Seller(seller).Read(t.Context(), func(ctx context.Context, tx *postgres.Tx) (err error) {
+				result, err = activity.List(ctx, tx, seller, now, grid.Request{Columns: activity.LoggedColumns, Page: asked})
+				return err
+			})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return result
+	}
+	write(t, db, seller, func(ctx context.Context, tx *postgres.Tx) error {
+		entry := activity.Entry{Level: activity.Info, Code: activity.OrgSyncStarted, Title: "x"}
+		return activity.Log(ctx, tx, seller, entry, entry)
+	})
+	first := read(now, nil).Cursor(0)
+	// The position comes with the cursor: nobody asked for it to be counted.
+	if from := read(now.Add(time.Minute), &first).From; from != 2 {
+		t.Errorf("the next page begins at %d a minute later, want 2", from)
 	}
 }
 

@@ -46,7 +46,7 @@ var entries = &grid.Grid{
 
 // List answers a request for entries of the Window before now. A request without an order gets the newest first.
 func List(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID, now time.Time, req grid.Request) (*grid.Result[Logged], error) {
-	req.Where = grid.All(grid.Compare("logged_at", grid.Greater, now.Add(-Window)), req.Where)
+	req.Where = grid.All(grid.Compare("logged_at", grid.Greater, grid.Moving(now.Add(-Window))), req.Where)
 	if len(req.Order) == 0 {
 		req.Order = []grid.Order{{Column: "logged_at", Descending: true}}
 	}

@@ -88,31 +88,38 @@ func TestExcludingManyDoesWhatItCanAndNamesTheRest(t *testing.T) {
 	}
 }
 
-func TestARowGivenTwiceInOneListEndsAsTheLastSays(t *testing.T) {
+func TestARowGivenTwiceInOneListIsSavedOnceAndContradictionsAreRefused(t *testing.T) {
 	t.Parallel()
-	w, alpha, _, acme, other := startPair(t, gatewaytest.Options{})
+	w, alpha, beta, acme, other := startPair(t, gatewaytest.Options{})
+	mapTo(t, w.Seller, beta.ID, other.ID, nil)
 	payload := mapOrganizations(t, w.Seller, []variables{
+		{"organizationId": alpha.ID, "psaCompanyId": nodeID("PsaCompany", 987654)},
 		{"organizationId": alpha.ID, "psaCompanyId": acme.ID},
 		{"organizationId": alpha.ID, "psaCompanyId": other.ID},
+		{"organizationId": alpha.ID, "psaCompanyId": acme.ID, "excludedFromSync": false},
+		{"organizationId": alpha.ID, "psaCompanyId": acme.ID, "excludedFromSync": true},
+		{"organizationId": beta.ID, "psaCompanyId": other.ID},
+		{"organizationId": beta.ID, "psaCompanyId": acme.ID},
 	})
-	if len(payload.UserErrors) > 0 {
-		t.Errorf("a row given twice was refused: %+v", payload.UserErrors)
+	want := []string{"mappings.0.psaCompanyId NOT_FOUND", "mappings.2.organizationId INVALID", "mappings.4.organizationId INVALID", "mappings.6.organizationId INVALID"}
+	if diff := cmp.Diff(want, refusals(payload.UserErrors)); diff != "" {
+		t.Errorf("what was refused of rows given several times (-want +got):\n%s", diff)
 	}
 	now := organizationNamed(t, w.Seller, "Alpha")
-	if now.PsaCompany.Identifier != "OTHER" || now.Revision != 3 {
-		t.Errorf("the row is %+v mapped to %+v, want OTHER at revision 3", now, now.PsaCompany)
+	if now.PsaCompany.Identifier != "ACME" || now.ExcludedFromSync || now.Revision != 3 {
+		t.Errorf("the row is %+v mapped to %+v, want ACME, included, at revision 3", now, now.PsaCompany)
 	}
-	if got := len(history(t, w)); got != 2 {
-		t.Errorf("the history has %d changes, want both", got)
+	if got := len(history(t, w)); got != 3 {
+		t.Errorf("the history has %d changes, want 3", got)
 	}
-	same := setExcluded(t, w.Seller, []string{alpha.ID, alpha.ID, alpha.ID}, false, nil)
+	same := setExcluded(t, w.Seller, []string{alpha.ID, alpha.ID, alpha.ID}, true, nil)
 	if len(same.UserErrors) > 0 || organizationNamed(t, w.Seller, "Alpha").Revision != 4 {
 		t.Errorf("the same exclusion three times answered %+v, want one change", same)
 	}
 	// The second mention of a row sees what the first has done, as a request of its own would.
 	stale := mapOrganizations(t, w.Seller, []variables{
-		{"organizationId": alpha.ID, "psaCompanyId": acme.ID, "expectedRevision": 4},
 		{"organizationId": alpha.ID, "psaCompanyId": other.ID, "expectedRevision": 4},
+		{"organizationId": alpha.ID, "psaCompanyId": acme.ID, "expectedRevision": 4},
 	})
 	wantRefused(t, "the second of two changes of one revision", stale.UserErrors, "CONFLICT", "mappings", "1", "expectedRevision")
 }

@@ -112,20 +112,19 @@ func TestAgreementsThatDoNotFitAreRefused(t *testing.T) {
 		code, field         string
 		says                string
 	}{
-		"of another company":                  {inEuro.ID, elsewhere, "NOT_OF_COMPANY", "psaAgreementId", "another company"},
-		"while the organization is unmapped":  {ofUnmapped.ID, open, "NOT_OF_COMPANY", "psaAgreementId", "not mapped"},
-		"cancelled, if only in future":        {inEuro.ID, cancelled, "CLOSED", "psaAgreementId", "cancelled or has ended"},
-		"ended yesterday":                     {inEuro.ID, endedYesterday, "CLOSED", "psaAgreementId", "cancelled or has ended"},
-		"in another currency":                 {inEuro.ID, dollars, "CURRENCY_MISMATCH", "psaAgreementId", "USD"},
-		"in another currency, the other way":  {inDollars.ID, open, "CURRENCY_MISMATCH", "psaAgreementId", "EUR"},
-		"deleted a moment ago":                {inEuro.ID, gone, "NOT_FOUND", "psaAgreementId", "no longer has this agreement"},
-		"that never was":                      {inEuro.ID, agreementID(987654), "NOT_FOUND", "psaAgreementId", "no longer has this agreement"},
-		"a contract that never was":           {nodeID("Contract", 987654), open, "NOT_FOUND", "contractId", "no such contract"},
-		"a Contract ID for a node id":         {"C-1", open, "INVALID", "contractId", "not a node id"},
-		"a record number for a node id":       {inEuro.ID, strconv.Itoa(goneNumber), "INVALID", "psaAgreementId", "not a node id"},
-		"a product for an agreement":          {inEuro.ID, nodeID("PsaProduct", 1), "INVALID", "psaAgreementId", "another type"},
-		"an organization for a contract":      {nodeID("Organization", 1), open, "INVALID", "contractId", "another type"},
-		"of another company and closed, both": {ofUnmapped.ID, cancelled, "NOT_OF_COMPANY", "psaAgreementId", "not mapped"},
+		"of another company":                 {inEuro.ID, elsewhere, "NOT_OF_COMPANY", "psaAgreementId", "another company"},
+		"while the organization is unmapped": {ofUnmapped.ID, open, "NOT_OF_COMPANY", "psaAgreementId", "not mapped"},
+		"cancelled, if only in future":       {inEuro.ID, cancelled, "CLOSED", "psaAgreementId", "cancelled or has ended"},
+		"ended yesterday":                    {inEuro.ID, endedYesterday, "CLOSED", "psaAgreementId", "cancelled or has ended"},
+		"in another currency":                {inEuro.ID, dollars, "CURRENCY_MISMATCH", "psaAgreementId", "USD"},
+		"in another currency, the other way": {inDollars.ID, open, "CURRENCY_MISMATCH", "psaAgreementId", "EUR"},
+		"deleted a moment ago":               {inEuro.ID, gone, "NOT_FOUND", "psaAgreementId", "no longer has this agreement"},
+		"that never was":                     {inEuro.ID, agreementID(987654), "NOT_FOUND", "psaAgreementId", "no longer has this agreement"},
+		"a contract that never was":          {nodeID("Contract", 987654), open, "NOT_FOUND", "contractId", "no such contract"},
+		"a Contract ID for a node id":        {"C-1", open, "INVALID", "contractId", "not a node id"},
+		"a record number for a node id":      {inEuro.ID, strconv.Itoa(goneNumber), "INVALID", "psaAgreementId", "not a node id"},
+		"a product for an agreement":         {inEuro.ID, nodeID("PsaProduct", 1), "INVALID", "psaAgreementId", "another type"},
+		"an organization for a contract":     {nodeID("Organization", 1), open, "INVALID", "contractId", "another type"},
 	} {
 		payload := mapContract(t, w.Seller, test.contract, test.agreement, nil)
 		wantRefused(t, "an agreement "+name, payload.UserErrors, test.code, test.field)
@@ -134,6 +133,22 @@ func TestAgreementsThatDoNotFitAreRefused(t *testing.T) {
 		}
 		if payload.AffectedLineCount != 0 {
 			t.Errorf("an agreement %s, refused, reaches %d lines", name, payload.AffectedLineCount)
+		}
+	}
+	never := nodeID("Contract", 987654)
+	worst := add(simconnectwise.Agreement{Name: "Worst", CompanyID: other, StartDate: start, CancelledDate: yesterday(), Currency: "USD"})
+	for name, test := range map[string]struct {
+		contract, agreement string
+		want                []string
+	}{
+		"of another company, closed and in dollars":  {inEuro.ID, worst, []string{"psaAgreementId NOT_OF_COMPANY", "psaAgreementId CLOSED", "psaAgreementId CURRENCY_MISMATCH"}},
+		"closed, while the organization is unmapped": {ofUnmapped.ID, cancelled, []string{"psaAgreementId NOT_OF_COMPANY", "psaAgreementId CLOSED"}},
+		"closed, of no contract":                     {never, cancelled, []string{"contractId NOT_FOUND", "psaAgreementId CLOSED"}},
+		"that never was, of no contract":             {never, agreementID(987654), []string{"contractId NOT_FOUND", "psaAgreementId NOT_FOUND"}},
+	} {
+		payload := mapContract(t, w.Seller, test.contract, test.agreement, nil)
+		if diff := cmp.Diff(test.want, refusals(payload.UserErrors)); diff != "" {
+			t.Errorf("what speaks against an agreement %s (-want +got):\n%s", name, diff)
 		}
 	}
 	for _, c := range []contract{inEuro, inDollars, ofUnmapped} {

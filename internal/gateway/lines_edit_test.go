@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -120,8 +121,24 @@ func TestWhatDoesNotFitALineIsRefused(t *testing.T) {
 	} {
 		payload := editLine(t, d.Seller, before[c.line].ID, c.input)
 		wantRefused(t, name, payload.UserErrors, c.code, c.field)
-		if c.code != "INVALID" && (payload.InvoiceLine == nil || payload.InvoiceLine.ID != before[c.line].ID) {
+		if payload.InvoiceLine == nil || payload.InvoiceLine.ID != before[c.line].ID {
 			t.Errorf("%s: the answer shows %+v, want the line", name, payload.InvoiceLine)
+		}
+	}
+	for name, c := range map[string]struct {
+		line  string
+		input variables
+		want  []string
+	}{
+		"an agreement that never was and an end before the start":  {before["open"].ID, variables{"psaAgreementId": agreementID(987654), "chargeEndDate": "2026-04-30"}, []string{"psaAgreementId NOT_FOUND", "chargeEndDate INVALID"}},
+		"a closed agreement for a line that was changed":           {before["open"].ID, variables{"psaAgreementId": agreementID(d.closed), "expectedRevision": 7}, []string{"psaAgreementId CLOSED", "expectedRevision CONFLICT"}},
+		"an agreement elsewhere and an end before the start":       {before["open"].ID, variables{"psaAgreementId": agreementID(d.elsewhere), "chargeEndDate": "2026-04-30"}, []string{"chargeEndDate INVALID", "psaAgreementId NOT_OF_COMPANY"}},
+		"an agreement that never was for a line that is not there": {nodeID("InvoiceLine", 987654), variables{"psaAgreementId": agreementID(987654)}, []string{"psaAgreementId NOT_FOUND", "invoiceLineId NOT_FOUND"}},
+		"an agreement that never was alone":                        {before["open"].ID, variables{"psaAgreementId": agreementID(987654), "chargeEndDate": "2026-05-30"}, []string{"psaAgreementId NOT_FOUND"}},
+	} {
+		payload := editLine(t, d.Seller, c.line, c.input)
+		if diff := cmp.Diff(c.want, refusals(payload.UserErrors)); diff != "" {
+			t.Errorf("what speaks against %s (-want +got):\n%s", name, diff)
 		}
 	}
 	for name, id := range map[string]string{"a line that is not there": nodeID("InvoiceLine", 987654), "the id of another record": companyID(d.acme), "no id": "rubbish"} {
@@ -138,6 +155,41 @@ func TestWhatDoesNotFitALineIsRefused(t *testing.T) {
 	}
 	if got := edit(t, d.Seller, before["failed"].ID, end); deref(got.ChargeEndDate.Value) != "2026-05-30" {
 		t.Errorf("a line that failed to post is not changed: %s", dates(got))
+	}
+}
+
+func TestTheSameChangeOfALineTwiceIsHarmless(t *testing.T) {
+	t.Parallel()
+	d := startDesk(t, gatewaytest.Options{})
+	billTo(d.World, "1", today(), cycle("one"))
+	loadLines(t, d.Seller)
+	d.ready(t)
+	before := lineOf(t, d.Seller, "one")
+	save := variables{"chargeEndDate": "2026-12-15", "expectedRevision": before.Revision}
+	payloads := make([]linePayload, 6)
+	var clicks sync.WaitGroup
+	for i := range payloads {
+		clicks.Go(func() { payloads[i] = editLine(t, d.Seller, before.ID, save) })
+	}
+	clicks.Wait()
+	for _, p := range payloads {
+		if len(p.UserErrors) > 0 || p.InvoiceLine == nil || p.InvoiceLine.Revision != before.Revision+1 || deref(p.InvoiceLine.ChargeEndDate.Value) != "2026-12-15" {
+			t.Errorf("one of several clicks is answered with %+v, want the line saved once", p)
+		}
+	}
+	other := variables{"chargeEndDate": "2026-12-15", "psaAgreementId": agreementID(d.spare), "expectedRevision": before.Revision}
+	wantRefused(t, "a change that the line holds in part", editLine(t, d.Seller, before.ID, other).UserErrors, "CONFLICT", "expectedRevision")
+
+	// A line keeps an agreement that would not fit it any more; saving the line as it is changes nothing.
+	own := variables{"psaAgreementId": agreementID(d.spare)}
+	held := edit(t, d.Seller, before.ID, own)
+	mapTo(t, d.Seller, organizationNamed(t, d.Seller, "Alpha").ID, companyID(d.other), nil)
+	if got := edit(t, d.Seller, before.ID, own); got.Revision != held.Revision {
+		t.Errorf("saving the agreement a line holds takes it from revision %d to %d", held.Revision, got.Revision)
+	}
+	own["ids"] = []string{before.ID, before.ID}
+	if got := editLines(t, d.Seller, own); got.Updated != 1 || len(got.UserErrors) > 0 {
+		t.Errorf("the same in a list is answered with %+v, want one line that holds it", got)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -77,6 +78,14 @@ func wantRefused(t *testing.T, what string, refused []gatewaytest.UserError, cod
 	if len(refused) != 1 || refused[0].Code != code || !slices.Equal(refused[0].Field, field) || refused[0].Message == "" {
 		t.Errorf("%s was refused with %+v, want %s for %q with a message", what, refused, code, field)
 	}
+}
+
+// refusals are what was refused, by path and code.
+func refusals(refused []gatewaytest.UserError) (list []string) {
+	for _, e := range refused {
+		list = append(list, strings.Join(e.Field, ".")+" "+e.Code)
+	}
+	return list
 }
 
 func TestAnOrganizationIsMappedRemappedUnmappedAndExcluded(t *testing.T) {
@@ -218,6 +227,29 @@ func TestAChangeOfARowThatHasGrownIsAConflictAndShowsTheRow(t *testing.T) {
 	}
 	if got := mapTo(t, w.Seller, alpha.ID, other.ID, variables{"expectedRevision": current.Revision}); got.Revision != current.Revision+1 {
 		t.Errorf("with the current revision the row is at %d, want %d", got.Revision, current.Revision+1)
+	}
+}
+
+func TestEverythingThatSpeaksAgainstAMappingIsNamed(t *testing.T) {
+	t.Parallel()
+	w, alpha, _, acme, _ := startPair(t, gatewaytest.Options{})
+	never := nodeID("PsaCompany", 987654)
+	for name, test := range map[string]struct {
+		payload mapPayload
+		want    []string
+		shown   *organization
+	}{
+		"neither of which there is": {mapOrganization(t, w.Seller, nodeID("Organization", 987654), never, nil), []string{"organizationId NOT_FOUND", "psaCompanyId NOT_FOUND"}, nil},
+		"stale and to no company":   {mapOrganization(t, w.Seller, alpha.ID, never, variables{"expectedRevision": 9}), []string{"expectedRevision CONFLICT", "psaCompanyId NOT_FOUND"}, &alpha},
+		"to what is no node id":     {mapOrganization(t, w.Seller, alpha.ID, "bad", nil), []string{"psaCompanyId INVALID"}, &alpha},
+		"of what is no node id":     {mapOrganization(t, w.Seller, "bad", acme.ID, nil), []string{"organizationId INVALID"}, nil},
+	} {
+		if diff := cmp.Diff(test.want, refusals(test.payload.UserErrors)); diff != "" {
+			t.Errorf("what speaks against a mapping %s (-want +got):\n%s", name, diff)
+		}
+		if diff := cmp.Diff(test.shown, test.payload.Organization); diff != "" {
+			t.Errorf("a mapping %s shows another row (-want +got):\n%s", name, diff)
+		}
 	}
 }
 

@@ -125,10 +125,10 @@ func TestOfferEditsThatCannotBeMadeAreRefusedAndShowTheRow(t *testing.T) {
 		"a product that never was":          {mapOffer(t, w.Seller, two.ID, nodeID("PsaProduct", 987654), nil), "NOT_FOUND", "psaProductId", &two},
 		"a Platform id for an offer":        {mapOffer(t, w.Seller, one.PlatformID, seat.ID, nil), "INVALID", "offerId", nil},
 		"an organization for an offer":      {mapOffer(t, w.Seller, nodeID("Organization", 1), seat.ID, nil), "INVALID", "offerId", nil},
-		"a record number for a product":     {mapOffer(t, w.Seller, two.ID, strconv.Itoa(seat.RecordID), nil), "INVALID", "psaProductId", nil},
-		"a company for a product":           {mapOffer(t, w.Seller, two.ID, nodeID("PsaCompany", int64(seat.RecordID)), nil), "INVALID", "psaProductId", nil},
+		"a record number for a product":     {mapOffer(t, w.Seller, two.ID, strconv.Itoa(seat.RecordID), nil), "INVALID", "psaProductId", &two},
+		"a company for a product":           {mapOffer(t, w.Seller, two.ID, nodeID("PsaCompany", int64(seat.RecordID)), nil), "INVALID", "psaProductId", &two},
 		"a product for unmapping":           {unmapOffer(t, w.Seller, seat.ID, nil), "INVALID", "offerId", nil},
-		"a record number that is too large": {mapOffer(t, w.Seller, two.ID, nodeID("PsaProduct", 1<<40), nil), "INVALID", "psaProductId", nil},
+		"a record number that is too large": {mapOffer(t, w.Seller, two.ID, nodeID("PsaProduct", 1<<40), nil), "INVALID", "psaProductId", &two},
 	} {
 		wantRefused(t, name, test.payload.UserErrors, test.code, test.field)
 		if diff := cmp.Diff(test.shown, test.payload.Offer); diff != "" {
@@ -183,6 +183,7 @@ func TestMappingManyOffersDoesWhatItCanAndNamesTheRest(t *testing.T) {
 	if err := w.ConnectWise.PurgeProduct(disk.RecordID); err != nil {
 		t.Fatal(err)
 	}
+	made := nodeID("PsaProduct", int64(w.ConnectWise.AddProduct(simconnectwise.Product{Identifier: "NEW", Description: "Brand new"})))
 	payload := mapOffers(t, w.Seller, []variables{
 		{"offerId": three.ID, "psaProductId": seat.ID, "expectedRevision": 1},
 		{"offerId": two.ID, "psaProductId": disk.ID},
@@ -217,6 +218,11 @@ func TestMappingManyOffersDoesWhatItCanAndNamesTheRest(t *testing.T) {
 	}
 	if got := mapOffers(t, w.Seller, slices.Repeat([]variables{{"offerId": two.ID, "psaProductId": seat.ID}}, 1000)); len(got.UserErrors) > 0 {
 		t.Errorf("1000 mappings were refused: %+v", got.UserErrors)
+	}
+	contradiction := mapOffers(t, w.Seller, []variables{{"offerId": two.ID, "psaProductId": seat.ID}, {"offerId": two.ID, "psaProductId": made}, {"offerId": two.ID, "psaProductId": seat.ID}})
+	wantRefused(t, "a contradiction", contradiction.UserErrors, "INVALID", "mappings", "1", "offerId")
+	if len(contradiction.Offers) != 2 || contradiction.Offers[0].PsaProduct.Identifier != "SEAT" {
+		t.Errorf("beside a contradiction the list has %+v, want the offer twice with SEAT", contradiction.Offers)
 	}
 	if got := mapOffers(t, w.Seller, []variables{}); len(got.UserErrors) > 0 || len(got.Offers) > 0 {
 		t.Errorf("an empty list answered %+v, want nothing done and nothing refused", got)

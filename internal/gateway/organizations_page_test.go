@@ -278,6 +278,36 @@ func TestRowsThatComeAndGoBetweenPagesNeitherRepeatNorHideOthers(t *testing.T) {
 	}
 }
 
+func TestTheRangeIsThatOfTheListAsItIsByNow(t *testing.T) {
+	t.Parallel()
+	w := gatewaytest.Start(t, gatewaytest.Options{})
+	w.ConnectWise.AddCompany(companyOf("ACME"))
+	for i := range 12 {
+		w.AddCustomer("Customer "+number(i), number(i), "Active")
+	}
+	w.Sync(t)
+	acme := companies(t, w.Seller)["ACME"].ID
+	unmapped := variables{"first": 4, "filter": variables{"mappingStatus": "UNMAPPED"}}
+	first := readPage(t, w.Seller, unmapped)
+	checkPage(t, first, 1, 12)
+	var mappings []variables
+	for _, o := range organizations(t, w.Seller)[:4] {
+		mappings = append(mappings, variables{"organizationId": o.ID, "psaCompanyId": acme})
+	}
+	if got := mapOrganizations(t, w.Seller, mappings); len(got.UserErrors) > 0 {
+		t.Fatalf("the rows of the first page were refused: %+v", got.UserErrors)
+	}
+	unmapped["after"] = *first.PageInfo.EndCursor
+	second := readPage(t, w.Seller, unmapped)
+	checkPage(t, second, 1, 8)
+	unmapped["after"] = *second.PageInfo.EndCursor
+	checkPage(t, readPage(t, w.Seller, unmapped), 5, 8)
+
+	// A cursor leads on under another filter, where its row stands elsewhere.
+	whole := readPage(t, w.Seller, variables{"first": 10})
+	checkPage(t, readPage(t, w.Seller, variables{"first": 1, "filter": unmapped["filter"], "after": *whole.PageInfo.EndCursor}), 7, 8)
+}
+
 func TestPageArgumentsThatMakeNoSenseAreRefused(t *testing.T) {
 	t.Parallel()
 	w := startCast(t, gatewaytest.Options{})

@@ -38,6 +38,14 @@ func TestAnAgreementTypeMustBeOneThatConnectWiseOffers(t *testing.T) {
 	setFaults(t, w.ConnectWise.Faults().Set, fault.Fault{Kind: fault.ServerError, Count: 2})
 	payload := updateSettings(t, w.Seller, variables{"agreementTypeId": ids["Block Time"]})
 	wantRefused(t, "choosing while ConnectWise fails", payload.UserErrors, "PSA_UNAVAILABLE", "agreementTypeId")
+	all := updateSettings(t, w.Seller, variables{
+		"agreementTypeId": "bad", "chargeStartDateRule": variables{"kind": "NO_DATE"}, "chargeEndDateRule": variables{"kind": "FIXED_DAY"},
+		"automatedDailySync": variables{"enabled": true, "timeOfDay": "x"},
+	})
+	want := []string{"agreementTypeId INVALID", "chargeStartDateRule.kind INVALID", "chargeEndDateRule.day INVALID", "automatedDailySync.timeOfDay INVALID"}
+	if diff := cmp.Diff(want, refusals(all.UserErrors)); diff != "" {
+		t.Errorf("everything that is wrong with a change (-want +got):\n%s", diff)
+	}
 	if diff := cmp.Diff(before, readSettings(t, w.Seller)); diff != "" {
 		t.Errorf("refused changes changed the settings (-before +after):\n%s", diff)
 	}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/lib/pq"
+
 	"crosswalk/internal/activity"
 	"crosswalk/internal/civil"
 	"crosswalk/internal/mapping"
@@ -59,8 +61,8 @@ const (
 	CurrencyMismatch RefusalCode = "CURRENCY_MISMATCH"
 )
 
-// Skips reports whether a refusal means that the line is out of reach rather than that the edit does not fit it.
-func (c RefusalCode) Skips() bool { return c == AlreadySynced || c == Conflict }
+// skips reports whether a refusal means that the line is out of reach rather than that the edit does not fit it.
+func (c RefusalCode) skips() bool { return c == AlreadySynced || c == Conflict }
 
 // Messages tell users what a refusal means.
 var Messages = map[RefusalCode]string{
@@ -75,7 +77,7 @@ var Messages = map[RefusalCode]string{
 	CurrencyMismatch: "This agreement is in another currency than the line's contract. Choose one in that currency.",
 }
 
-// Refusal is a line that was not changed.
+// Refusal is a reason why a line was not changed.
 type Refusal struct {
 	Line int64       `db:"id"`
 	Code RefusalCode `db:"refusal"`
@@ -85,12 +87,14 @@ type Refusal struct {
 type Outcome struct {
 	// Updated counts lines that hold now what was asked, those that did before included.
 	Updated int
-	// Refused are the lines that were not changed, each once. Of an edit by condition they are counted in
-	// Counts alone.
+	// Skipped counts lines that are out of reach, Failed those that the edit does not fit.
+	Skipped, Failed int
+	// Refused is all that speaks against the lines that were not changed. Of an edit by condition it is counted in Counts
+	// alone.
 	Refused []Refusal
 	// Counts are the refusals by code.
 	Counts map[RefusalCode]int
-	// Whole is why nothing was tried at all; empty when something was.
+	// Whole is why nothing was changed at all, whatever the lines; empty when something could be.
 	Whole RefusalCode
 }
 
@@ -130,13 +134,21 @@ func (s *Service) edit(ctx context.Context, seller postgres.SellerID, by string,
 	err = s.db.Seller(seller).Write(ctx, func(ctx context.Context, tx *postgres.Tx) error {
 		e := lineEdit{tx: tx, seller: seller, Edit: edit, today: today}
 		outcome = Outcome{Counts: make(map[RefusalCode]int)}
-		if outcome.Whole, err = e.settle(ctx, said); err != nil || outcome.Whole != "" {
+		if outcome.Whole, err = e.settle(ctx, said); err != nil || outcome.Whole != "" && !each {
 			return err
 		}
 		if err := e.choose(ctx, choose); err != nil {
 			return err
 		}
-		if err := e.apply(ctx, each, &outcome); err != nil {
+		if err := e.judge(ctx); err != nil {
+			return err
+		}
+		if outcome.Whole == "" {
+			if err := e.change(ctx); err != nil {
+				return err
+			}
+		}
+		if err := e.report(ctx, each, &outcome); err != nil {
 			return err
 		}
 		if outcome.Updated == 0 {
@@ -158,8 +170,9 @@ type lineEdit struct {
 	tx     *postgres.Tx
 	seller postgres.SellerID
 	Edit
-	today     civil.Date
-	agreement psa.Agreement
+	today civil.Date
+	// agreement is the one to set; nil for none, and for one that is not known or gone.
+	agreement *psa.Agreement
 }
 
 // settle learns the agreement, and refuses the whole edit when no line could have it.
@@ -168,14 +181,15 @@ func (e *lineEdit) settle(ctx context.Context, said *psa.Confirmation[psa.Agreem
 	if err != nil || e.Agreement.Value == nil {
 		return "", err
 	}
-	var known bool
-	e.agreement, known = found[*e.Agreement.Value]
+	agreement, known := found[*e.Agreement.Value]
 	switch {
-	case e.agreement.Deleted || slices.Contains(gone, *e.Agreement.Value):
+	case agreement.Deleted || slices.Contains(gone, *e.Agreement.Value):
 		return NotFound, nil
 	case !known:
 		return PsaUnavailable, nil
-	case e.agreement.IsClosed(e.today):
+	}
+	e.agreement = &agreement
+	if agreement.IsClosed(e.today) {
 		return Closed, nil
 	}
 	return "", nil
@@ -204,43 +218,60 @@ func (e *lineEdit) choose(ctx context.Context, choose func(context.Context, *pos
 	return nil
 }
 
-// apply judges every line chosen and changes those that nothing speaks against, in one statement.
-func (e *lineEdit) apply(ctx context.Context, each bool, outcome *Outcome) error {
+// judge notes all that speaks against changing each line chosen. Nothing speaks against one that is within reach and holds
+// already what was asked.
+func (e *lineEdit) judge(ctx context.Context) error {
 	_, err := e.tx.ExecContext(ctx, `
-		CREATE TEMPORARY TABLE judged_line (id bigint, refusal text) ON COMMIT DROP`)
+		CREATE TEMPORARY TABLE judged_line (id bigint, refusals text[]) ON COMMIT DROP`)
 	if err != nil {
 		return fmt.Errorf("make room for the verdicts: %w", err)
+	}
+	var company *psa.RecordID
+	var currency string
+	if e.agreement != nil {
+		company, currency = &e.agreement.CompanyID, e.agreement.Currency
 	}
 	_, err = e.tx.ExecContext(ctx, `
 		WITH edited AS (
 			SELECT s.id, l.id IS NOT NULL AS found, l.state, l.revision, l.contract_id, l.organization_id,
-				coalesce(CASE WHEN $5::boolean THEN $6::date ELSE l.chosen_start END, l.ruled_start, l.invoiced_start, l.invoice_date) AS charge_start,
-				CASE WHEN $7::boolean THEN $8::date ELSE l.chosen_end END AS chosen_end, l.end_is_ruled, l.ruled_end, l.recurring
+				coalesce(CASE WHEN $4::boolean THEN $5::date ELSE l.chosen_start END, l.ruled_start, l.invoiced_start, l.invoice_date) AS charge_start,
+				CASE WHEN $6::boolean THEN $7::date ELSE l.chosen_end END AS chosen_end, l.end_is_ruled, l.ruled_end,
+				NOT ($9::boolean AND l.psa_agreement_id IS DISTINCT FROM $10::int
+					OR $4::boolean AND l.chosen_start IS DISTINCT FROM $5::date
+					OR $6::boolean AND l.chosen_end IS DISTINCT FROM $7::date) AS holds
 			FROM selected_line s
 			LEFT JOIN invoice_line l ON l.seller_id = $1 AND l.id = s.id
 		)
-		INSERT INTO judged_line (id, refusal)
+		INSERT INTO judged_line (id, refusals)
 		SELECT e.id, CASE
-			WHEN NOT e.found THEN 'NOT_FOUND'
-			WHEN e.state = 'SYNCED' THEN 'ALREADY_SYNCED'
-			WHEN e.state NOT IN ('OPEN', 'FAILED') THEN 'CONFLICT'
-			WHEN e.revision <> $9::int THEN 'STALE'
-			WHEN $2::int IS NOT NULL AND o.psa_company_id IS DISTINCT FROM $3::int THEN 'NOT_OF_COMPANY'
-			WHEN $2::int IS NOT NULL AND t.currency <> NULLIF($4::text, '') THEN 'CURRENCY_MISMATCH'
-			WHEN ($5::boolean OR $7::boolean) AND CASE
-					WHEN e.chosen_end IS NOT NULL THEN e.chosen_end
-					WHEN e.end_is_ruled THEN e.ruled_end
-				END < e.charge_start THEN 'INVALID'
+			WHEN NOT e.found THEN '{NOT_FOUND}'
+			WHEN e.state = 'SYNCED' THEN '{ALREADY_SYNCED}'
+			WHEN e.state NOT IN ('OPEN', 'FAILED') THEN '{CONFLICT}'
+			WHEN e.holds THEN '{}'
+			ELSE array_remove(ARRAY[
+				CASE WHEN e.revision <> $8::int THEN 'STALE' END,
+				CASE WHEN $2::int IS NOT NULL AND o.psa_company_id IS DISTINCT FROM $2::int THEN 'NOT_OF_COMPANY' END,
+				CASE WHEN $2::int IS NOT NULL AND t.currency <> NULLIF($3::text, '') THEN 'CURRENCY_MISMATCH' END,
+				CASE WHEN ($4::boolean OR $6::boolean) AND CASE
+						WHEN e.chosen_end IS NOT NULL THEN e.chosen_end
+						WHEN e.end_is_ruled THEN e.ruled_end
+					END < e.charge_start THEN 'INVALID' END
+			], NULL)
 		END
 		FROM edited e
 		LEFT JOIN organization o ON o.seller_id = $1 AND o.id = e.organization_id
 		LEFT JOIN contract t ON t.seller_id = $1 AND t.id = e.contract_id`,
-		e.seller, e.Agreement.Value, e.agreement.CompanyID, e.agreement.Currency,
-		e.Start.Given, e.Start.Value, e.End.Given, e.End.Value, e.ExpectedRevision)
+		e.seller, company, currency, e.Start.Given, e.Start.Value, e.End.Given, e.End.Value, e.ExpectedRevision,
+		e.Agreement.Given, e.Agreement.Value)
 	if err != nil {
 		return fmt.Errorf("judge lines: %w", err)
 	}
-	_, err = e.tx.ExecContext(ctx, `
+	return nil
+}
+
+// change changes the lines that nothing speaks against and that do not hold yet what was asked, in one statement.
+func (e *lineEdit) change(ctx context.Context) error {
+	_, err := e.tx.ExecContext(ctx, `
 		UPDATE invoice_line l
 		SET psa_agreement_id = CASE WHEN $2::boolean THEN $3::int ELSE l.psa_agreement_id END,
 			chosen_start = CASE WHEN $4::boolean THEN $5::date ELSE l.chosen_start END,
@@ -249,7 +280,7 @@ func (e *lineEdit) apply(ctx context.Context, each bool, outcome *Outcome) error
 		FROM judged_line j
 		WHERE l.seller_id = $1
 			AND l.id = j.id
-			AND j.refusal IS NULL
+			AND j.refusals = '{}'
 			AND ($2::boolean AND l.psa_agreement_id IS DISTINCT FROM $3::int
 				OR $4::boolean AND l.chosen_start IS DISTINCT FROM $5::date
 				OR $6::boolean AND l.chosen_end IS DISTINCT FROM $7::date)`,
@@ -257,30 +288,36 @@ func (e *lineEdit) apply(ctx context.Context, each bool, outcome *Outcome) error
 	if err != nil {
 		return fmt.Errorf("change lines: %w", err)
 	}
-	return e.report(ctx, each, outcome)
+	return nil
 }
 
 // report reads the verdicts: each of them, or only how many there are of each.
 func (e *lineEdit) report(ctx context.Context, each bool, outcome *Outcome) error {
 	var counts []struct {
-		Code  *RefusalCode `db:"refusal"`
-		Count int          `db:"count"`
+		Codes pq.StringArray `db:"refusals"`
+		Count int            `db:"count"`
 	}
-	err := e.tx.SelectContext(ctx, &counts, `SELECT refusal, count(*) AS count FROM judged_line GROUP BY refusal`)
+	err := e.tx.SelectContext(ctx, &counts, `SELECT refusals, count(*) AS count FROM judged_line GROUP BY refusals`)
 	if err != nil {
 		return fmt.Errorf("count verdicts: %w", err)
 	}
 	for _, c := range counts {
-		if c.Code == nil {
+		for _, code := range c.Codes {
+			outcome.Counts[RefusalCode(code)] += c.Count
+		}
+		switch {
+		case len(c.Codes) > 0 && RefusalCode(c.Codes[0]).skips():
+			outcome.Skipped += c.Count
+		case len(c.Codes) > 0 || outcome.Whole != "":
+			outcome.Failed += c.Count
+		default:
 			outcome.Updated = c.Count
-		} else {
-			outcome.Counts[*c.Code] = c.Count
 		}
 	}
 	if !each || len(outcome.Counts) == 0 {
 		return nil
 	}
-	err = e.tx.SelectContext(ctx, &outcome.Refused, `SELECT id, refusal FROM judged_line WHERE refusal IS NOT NULL`)
+	err = e.tx.SelectContext(ctx, &outcome.Refused, `SELECT id, unnest(refusals) AS refusal FROM judged_line`)
 	if err != nil {
 		return fmt.Errorf("read verdicts: %w", err)
 	}

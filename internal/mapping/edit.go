@@ -41,13 +41,15 @@ func NewService(db *postgres.DB, directory *psa.Directory, budget time.Duration,
 type Outcome struct {
 	// Accepted are the records of the edits that hold now, in the order given, those that held before included.
 	Accepted []int64
-	Refused  []Refusal
+	// Refused is all that speaks against the other edits, in the order given.
+	Refused []Refusal
 	// Reached is how many unsynced lines follow contracts that were changed.
 	Reached int
 }
 
 // Edit makes the edits it can, in one transaction, and names those it refuses. An edit that is fulfilled
-// already succeeds and changes nothing, whatever revision it expects, so that sending it twice is harmless.
+// already succeeds and changes nothing, whatever revision it expects, so that sending it twice is harmless. One that
+// contradicts an earlier one of the same record is refused.
 // A record may be mapped only to a ConnectWise record that exists; while ConnectWise does not answer, the
 // mirror is believed.
 func (s *Service) Edit(ctx context.Context, seller postgres.SellerID, kind Kind, by string, edits []Edit) (Outcome, error) {
@@ -115,6 +117,8 @@ type state struct {
 	Currency *string       `db:"currency"`
 	changed  bool
 	remapped bool
+	// targetAsked and excludedAsked are true once an edit has been accepted that says what they shall be.
+	targetAsked, excludedAsked bool
 }
 
 // snapshot is a state as the history keeps it.
@@ -140,8 +144,8 @@ func (e *editing) run(ctx context.Context, said confirmation, edits []Edit) (Out
 	}
 	var outcome Outcome
 	for i, edit := range edits {
-		if refusal := e.apply(i, edit, states[edit.Record]); refusal != nil {
-			outcome.Refused = append(outcome.Refused, *refusal)
+		if refused := e.apply(i, edit, states[edit.Record]); len(refused) > 0 {
+			outcome.Refused = append(outcome.Refused, refused...)
 		} else {
 			outcome.Accepted = append(outcome.Accepted, edit.Record)
 		}
@@ -184,34 +188,41 @@ func (e *editing) lock(ctx context.Context, edits []Edit) (map[int64]*state, err
 	return states, nil
 }
 
-// apply makes one edit on the state, or refuses it.
-func (e *editing) apply(i int, edit Edit, s *state) *Refusal {
+// apply makes one edit on the state, or returns all that speaks against it.
+func (e *editing) apply(i int, edit Edit, s *state) []Refusal {
 	if s == nil {
-		return refuse(i, NotFound, "There is no such %s. Refresh the list and try again.", e.noun)
+		missing := refuse(i, NotFound, "There is no such %s. Refresh the list and try again.", e.noun)
+		return append([]Refusal{missing}, e.checkTarget(i, edit.Target.record, nil)...)
 	}
 	before := e.snapshot(s)
 	after := *s
 	if edit.Target.change {
-		after.Target = nil
+		after.Target, after.targetAsked = nil, true
 		if edit.Target.record != 0 {
 			after.Target = &edit.Target.record
 		}
 	}
 	if edit.Excluded != nil {
-		after.Excluded = *edit.Excluded
+		after.Excluded, after.excludedAsked = *edit.Excluded, true
 	}
-	remapped := !sameTarget(s.Target, after.Target)
-	if !remapped && after.Excluded == s.Excluded {
+	remapped, switched := !sameTarget(s.Target, after.Target), after.Excluded != s.Excluded
+	if !remapped && !switched {
+		*s = after
 		return nil
 	}
-	if edit.ExpectedRevision != nil && *edit.ExpectedRevision != s.Revision {
-		return refuse(i, Conflict, "%s was changed by someone else: it is at revision %d, not %d. Look at the current values and save again.",
-			s.Name, s.Revision, *edit.ExpectedRevision)
+	var refused []Refusal
+	switch {
+	case edit.ExpectedRevision != nil && *edit.ExpectedRevision != s.Revision:
+		refused = append(refused, refuse(i, Conflict, "%s was changed by someone else: it is at revision %d, not %d. Look at the current values and save again.",
+			s.Name, s.Revision, *edit.ExpectedRevision))
+	case remapped && s.targetAsked || switched && s.excludedAsked:
+		refused = append(refused, refuse(i, Invalid, "%s is in the list more than once, with different values. The first were saved: if they are not the right ones, save the others by themselves.", s.Name))
 	}
-	if remapped && after.Target != nil {
-		if refusal := e.checkTarget(i, &after); refusal != nil {
-			return refusal
-		}
+	if remapped {
+		refused = append(refused, e.checkTarget(i, edit.Target.record, &after)...)
+	}
+	if len(refused) > 0 {
+		return refused
 	}
 	after.Revision++
 	after.changed, after.remapped = true, s.remapped || remapped
@@ -220,26 +231,27 @@ func (e *editing) apply(i int, edit Edit, s *state) *Refusal {
 	return nil
 }
 
-// checkTarget refuses a record to map to that does not exist any more, or does not fit.
-func (e *editing) checkTarget(i int, s *state) *Refusal {
-	record, known := e.records[*s.Target]
-	var refusal *Refusal
-	switch {
-	case !known:
-		refusal = refuse(i, PsaUnavailable, "ConnectWise does not answer, and this %s is not known yet. Try again in a few minutes.", e.other)
-	case record.deleted:
-		refusal = refuse(i, NotFound, "ConnectWise no longer has this %s. Choose another one.", e.other)
-	case e.fits != nil:
-		code, message := e.fits(s, record, e.today)
-		if code == "" {
-			return nil
-		}
-		refusal = refuse(i, code, "%s", message)
-	default:
+// checkTarget refuses a record to map to that does not exist any more, or does not fit the state, if there is one. There
+// is nothing to say against 0, which is none.
+func (e *editing) checkTarget(i int, number psa.RecordID, s *state) (refused []Refusal) {
+	if number == 0 {
 		return nil
 	}
-	refusal.AboutTarget = true
-	return refusal
+	record, known := e.records[number]
+	switch {
+	case !known:
+		refused = append(refused, refuse(i, PsaUnavailable, "ConnectWise does not answer, and this %s is not known yet. Try again in a few minutes.", e.other))
+	case record.deleted:
+		refused = append(refused, refuse(i, NotFound, "ConnectWise no longer has this %s. Choose another one.", e.other))
+	case e.fits != nil:
+		for _, m := range e.fits(s, record, e.today) {
+			refused = append(refused, refuse(i, m.code, "%s", m.message))
+		}
+	}
+	for at := range refused {
+		refused[at].AboutTarget = true
+	}
+	return refused
 }
 
 func sameTarget(a, b *psa.RecordID) bool {

@@ -30,8 +30,8 @@ type kindSpec struct {
 	excluded string
 	// company and currency are what a target must agree with, for kinds that have them.
 	company, currency string
-	// fits refuses a target that exists but does not fit; nil fits all.
-	fits func(s *state, t target, today civil.Date) (RefusalCode, string)
+	// fits says why a target that exists does not fit; nil fits all. Without a state it says what fits no record.
+	fits func(s *state, t target, today civil.Date) []misfit
 }
 
 var kinds = map[Kind]kindSpec{
@@ -85,6 +85,7 @@ type RefusalCode string
 // The codes of refusals.
 const (
 	NotFound         RefusalCode = "NOT_FOUND"
+	Invalid          RefusalCode = "INVALID"
 	Conflict         RefusalCode = "CONFLICT"
 	PsaUnavailable   RefusalCode = "PSA_UNAVAILABLE"
 	NotOfCompany     RefusalCode = "NOT_OF_COMPANY"
@@ -92,7 +93,7 @@ const (
 	CurrencyMismatch RefusalCode = "CURRENCY_MISMATCH"
 )
 
-// Refusal is an edit that was not made.
+// Refusal is a reason why an edit was not made.
 type Refusal struct {
 	// Edit is its index among the edits given.
 	Edit int
@@ -102,23 +103,33 @@ type Refusal struct {
 	Message     string
 }
 
-func refuse(edit int, code RefusalCode, format string, args ...any) *Refusal {
-	return &Refusal{Edit: edit, Code: code, Message: fmt.Sprintf(format, args...)}
+func refuse(edit int, code RefusalCode, format string, args ...any) Refusal {
+	return Refusal{Edit: edit, Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// agreementFits says whether a contract may be mapped to an agreement: it must belong to the company of the
+// misfit is a reason why a target does not fit.
+type misfit struct {
+	code    RefusalCode
+	message string
+}
+
+// agreementFits says why a contract may not be mapped to an agreement: it must belong to the company of the
 // contract's organization, be open, and be in the contract's currency where ConnectWise tells one.
-func agreementFits(s *state, t target, today civil.Date) (RefusalCode, string) {
+func agreementFits(s *state, t target, today civil.Date) (misfits []misfit) {
 	a := t.agreement
 	switch {
+	case s == nil:
 	case s.Company == nil:
-		return NotOfCompany, "The contract's organization is not mapped to a company yet. Map the organization first, then choose one of that company's agreements."
+		misfits = append(misfits, misfit{NotOfCompany, "The contract's organization is not mapped to a company yet. Map the organization first, then choose one of that company's agreements."})
 	case a.CompanyID != *s.Company:
-		return NotOfCompany, "This agreement belongs to another company than the contract's organization is mapped to. Choose one of that company's agreements."
-	case a.IsClosed(today):
-		return Closed, "This agreement is cancelled or has ended. Choose an open one."
-	case a.Currency != "" && s.Currency != nil && a.Currency != *s.Currency:
-		return CurrencyMismatch, fmt.Sprintf("This agreement is in %s and the contract in %s. Choose an agreement in %s.", a.Currency, *s.Currency, *s.Currency)
+		misfits = append(misfits, misfit{NotOfCompany, "This agreement belongs to another company than the contract's organization is mapped to. Choose one of that company's agreements."})
 	}
-	return "", ""
+	if a.IsClosed(today) {
+		misfits = append(misfits, misfit{Closed, "This agreement is cancelled or has ended. Choose an open one."})
+	}
+	if s != nil && a.Currency != "" && s.Currency != nil && a.Currency != *s.Currency {
+		message := fmt.Sprintf("This agreement is in %s and the contract in %s. Choose an agreement in %s.", a.Currency, *s.Currency, *s.Currency)
+		misfits = append(misfits, misfit{CurrencyMismatch, message})
+	}
+	return misfits
 }

@@ -3,6 +3,7 @@ package mapping_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"crosswalk/internal/civil"
@@ -51,7 +52,7 @@ type change struct {
 	After    string       `db:"after"`
 }
 
-// refusal is what the model says of an edit that cannot be made; the zero value is none.
+// refusal is a reason of the model why an edit cannot be made.
 type refusal struct {
 	code        mapping.RefusalCode
 	aboutTarget bool
@@ -78,11 +79,17 @@ func (r request) edit() mapping.Edit {
 	return edit
 }
 
-// apply makes an edit by someone, or says why it cannot be made.
-func (m *model) apply(kind mapping.Kind, by string, r request) refusal {
+// apply makes an edit by someone that follows others of the same request, or says all that speaks against it.
+func (m *model) apply(kind mapping.Kind, by string, r request, accepted []request) (refused []refusal) {
 	known := m.records[kind][r.record]
 	if known == nil {
-		return refusal{code: mapping.NotFound}
+		refused = append(refused, refusal{code: mapping.NotFound})
+		if r.change && r.target != 0 {
+			for _, code := range m.misfits(kind, nil, r.target) {
+				refused = append(refused, refusal{code, true})
+			}
+		}
+		return refused
 	}
 	after := *known
 	if r.change {
@@ -92,46 +99,57 @@ func (m *model) apply(kind mapping.Kind, by string, r request) refusal {
 		after.excluded = *r.excluded
 	}
 	if after == *known {
-		return refusal{}
+		return nil
 	}
-	if r.expected != nil && *r.expected != known.revision {
-		return refusal{code: mapping.Conflict}
+	contradicts := slices.ContainsFunc(accepted, func(a request) bool {
+		return a.record == r.record &&
+			(a.change && after.target != known.target || a.excluded != nil && after.excluded != known.excluded)
+	})
+	switch {
+	case r.expected != nil && *r.expected != known.revision:
+		refused = append(refused, refusal{code: mapping.Conflict})
+	case contradicts:
+		refused = append(refused, refusal{code: mapping.Invalid})
 	}
 	if after.target != known.target {
 		after.mappedAt = time.Time{}
 		if after.target != 0 {
-			if code := m.misfit(kind, &after); code != "" {
-				return refusal{code, true}
+			for _, code := range m.misfits(kind, &after, after.target) {
+				refused = append(refused, refusal{code, true})
 			}
 			after.mappedAt = m.now
 		}
 	}
+	if len(refused) > 0 {
+		return refused
+	}
 	after.revision++
 	m.history = append(m.history, change{kind, known.id, after.revision, by, m.state(kind, known), m.state(kind, &after)})
 	*known = after
-	return refusal{}
+	return nil
 }
 
-// misfit says why a record cannot be mapped to its target.
-func (m *model) misfit(kind mapping.Kind, r *record) mapping.RefusalCode {
-	target := m.mirror[kind][r.target]
+// misfits says why a record, if there is one, cannot be mapped to a target.
+func (m *model) misfits(kind mapping.Kind, r *record, number psa.RecordID) (codes []mapping.RefusalCode) {
+	target := m.mirror[kind][number]
 	switch {
 	case target == nil:
-		return mapping.PsaUnavailable
+		return []mapping.RefusalCode{mapping.PsaUnavailable}
 	case target.deleted:
-		return mapping.NotFound
+		return []mapping.RefusalCode{mapping.NotFound}
 	case kind != mapping.KindContract:
-		return ""
+		return nil
 	}
-	switch company := m.records[mapping.KindOrganization][r.organization].target; {
-	case company == 0 || company != target.company:
-		return mapping.NotOfCompany
-	case target.closed:
-		return mapping.Closed
-	case target.currency != "" && target.currency != r.currency:
-		return mapping.CurrencyMismatch
+	if r != nil && m.records[mapping.KindOrganization][r.organization].target != target.company {
+		codes = append(codes, mapping.NotOfCompany)
 	}
-	return ""
+	if target.closed {
+		codes = append(codes, mapping.Closed)
+	}
+	if r != nil && target.currency != "" && target.currency != r.currency {
+		codes = append(codes, mapping.CurrencyMismatch)
+	}
+	return codes
 }
 
 // problem says why the agreement of a contract does not fit any more.

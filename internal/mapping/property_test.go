@@ -216,15 +216,18 @@ func (b *book) mirrorAgain() {
 func (b *book) edit() {
 	kind := rapid.SampledFrom(kinds).Draw(b.T, "kind")
 	var edits []mapping.Edit
+	var accepted []request
 	want := mapping.Outcome{}
 	before := len(b.history)
 	for i := range rapid.IntRange(1, 4).Draw(b.T, "edits") {
 		r := b.request(kind)
 		edits = append(edits, r.edit())
-		if refused := b.apply(kind, "anna", r); refused.code != "" {
-			want.Refused = append(want.Refused, mapping.Refusal{Edit: i, Code: refused.code, AboutTarget: refused.aboutTarget})
-		} else {
-			want.Accepted = append(want.Accepted, r.record)
+		refused := b.apply(kind, "anna", r, accepted)
+		for _, each := range refused {
+			want.Refused = append(want.Refused, mapping.Refusal{Edit: i, Code: each.code, AboutTarget: each.aboutTarget})
+		}
+		if len(refused) == 0 {
+			accepted, want.Accepted = append(accepted, r), append(want.Accepted, r.record)
 		}
 	}
 	got, err := b.service.Edit(b.Context(), b.seller, kind, "anna", edits)

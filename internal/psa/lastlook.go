@@ -25,7 +25,9 @@ func LastLook(ctx context.Context) error {
 // NotSentError is the error of a call that its caller did not want any more when its turn had come.
 type NotSentError struct{ Err error }
 
-func (e *NotSentError) Error() string { return "the call to ConnectWise was not sent: " + e.Err.Error() }
+func (e *NotSentError) Error() string {
+	return "the call to ConnectWise was not sent: " + e.Err.Error()
+}
 
 // Unwrap returns why.
 func (e *NotSentError) Unwrap() error { return e.Err }

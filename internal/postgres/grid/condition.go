@@ -1,8 +1,10 @@
 package grid
 
 import (
+	"database/sql/driver"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 )
 
@@ -89,6 +91,16 @@ type comparison struct {
 func (c comparison) build(s *statement) string {
 	return s.use(c.column) + " " + string(c.operator) + " " + s.arg(c.value)
 }
+
+// Moving is a time that moves with the clock. A condition that compares with one is the same one a moment later, for the
+// positions in cursors.
+type Moving time.Time
+
+// Value stores m as a time.
+func (m Moving) Value() (driver.Value, error) { return time.Time(m), nil }
+
+// MarshalJSON writes all such times alike.
+func (m Moving) MarshalJSON() ([]byte, error) { return []byte(`"now"`), nil }
 
 // isSteady reports whether a list is best read the same way whatever values the condition compares with.
 func isSteady(c Condition) bool {

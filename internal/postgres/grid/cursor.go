@@ -3,6 +3,7 @@ package grid
 import (
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"hash/fnv"
 	"math"
 	"regexp"
@@ -15,12 +16,15 @@ import (
 )
 
 // cursor is the position of one row: the values it is sorted by, its id, and where it stood in the list
-// when it was handed out (0 where that was not known).
+// when it was handed out (0 where that was not known). It stood there under a condition, by its fingerprint, and among
+// so many rows (0 where nobody had asked); a cursor that does not say under which is an old one.
 type cursor struct {
-	Ordering uint32    `json:"o"`
-	Position int       `json:"p,omitempty"`
-	ID       int64     `json:"i"`
-	Keys     []*string `json:"k,omitempty"`
+	Ordering  uint32    `json:"o"`
+	Position  int       `json:"p,omitempty"`
+	Condition uint32    `json:"c,omitempty"`
+	Total     int       `json:"t,omitempty"`
+	ID        int64     `json:"i"`
+	Keys      []*string `json:"k,omitempty"`
 }
 
 // maxCursor bounds what is decoded, maxPosition where a row may stand and maxDigits a number; no cursor of ours comes
@@ -36,6 +40,12 @@ func (c cursor) encode() string {
 	data := strconv.AppendUint([]byte(`{"o":`), uint64(c.Ordering), 10)
 	if c.Position != 0 {
 		data = strconv.AppendInt(append(data, `,"p":`...), int64(c.Position), 10)
+	}
+	if c.Condition != 0 {
+		data = strconv.AppendUint(append(data, `,"c":`...), uint64(c.Condition), 10)
+	}
+	if c.Total != 0 {
+		data = strconv.AppendInt(append(data, `,"t":`...), int64(c.Total), 10)
 	}
 	data = strconv.AppendInt(append(data, `,"i":`...), c.ID, 10)
 	for i, key := range c.Keys {
@@ -122,4 +132,16 @@ func (g *Grid) ordering(order []Order) uint32 {
 	h := fnv.New32a()
 	_, _ = h.Write(text) // which never fails
 	return h.Sum32()
+}
+
+// fingerprint returns a number that stands for a condition in cursors, or what is wrong with the condition.
+func (g *Grid) fingerprint(where Condition) (uint32, error) {
+	s, h := g.statement(), fnv.New32a()
+	_, _ = h.Write([]byte(s.build(where))) // which never fails
+	if len(s.args) > 0 {
+		if err := json.NewEncoder(h).Encode(s.args); err != nil {
+			return 0, fmt.Errorf("fingerprint of a condition: %w", err)
+		}
+	}
+	return h.Sum32(), s.err
 }

@@ -42,6 +42,7 @@ func TestCursorsAreWrittenAsJSON(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := cursor{
 			Ordering: rapid.Uint32().Draw(t, "ordering"), Position: rapid.IntRange(0, maxPosition).Draw(t, "position"), ID: rapid.Int64().Draw(t, "id"),
+			Condition: rapid.Uint32().Draw(t, "condition"), Total: rapid.IntRange(0, maxPosition).Draw(t, "total"),
 			Keys: rapid.SliceOfN(rapid.Custom(aKey), 0, 4).Draw(t, "keys"),
 		}
 		written, err := base64.RawURLEncoding.DecodeString(c.encode())

@@ -142,6 +142,8 @@ type Result[T any] struct {
 	// Sums in the order of the values they are for, where asked for.
 	Sums     []Sum
 	ordering uint32
+	// condition is the fingerprint of what holds for the rows.
+	condition uint32
 }
 
 // Cursor returns the cursor of the i-th row.
@@ -149,7 +151,7 @@ func (r *Result[T]) Cursor(i int) string {
 	row := any(r.Rows[i]).(Positioned).position()
 	c := cursor{Ordering: r.ordering, ID: row.RowID, Keys: row.Keys.texts()}
 	if r.From > 0 {
-		c.Position = r.From + i
+		c.Position, c.Condition, c.Total = r.From+i, r.condition, r.Total
 	}
 	return c.encode()
 }
@@ -191,12 +193,10 @@ func (f *fetch[T]) run() error {
 	if f.before, err = decodeCursor(f.req.Page.before, f.result.ordering, keys); err != nil {
 		return err
 	}
-	if probe := f.grid.statement(); f.req.Where != nil {
-		if probe.build(f.req.Where); probe.err != nil {
-			return probe.err
-		}
+	if f.result.condition, err = f.grid.fingerprint(f.req.Where); err != nil {
+		return err
 	}
-	for _, step := range []func() error{f.prepare, f.rows, f.total, f.position, f.sides, f.facets, f.sums} {
+	for _, step := range []func() error{f.prepare, f.rows, f.total, f.sides, f.position, f.facets, f.sums} {
 		if err := step(); err != nil {
 			return fmt.Errorf("list %s: %w", f.grid.Name, err)
 		}
@@ -328,22 +328,20 @@ func (f *fetch[T]) one(n *int, query string, args []any) error {
 	return nil
 }
 
-// position finds where the page starts. Mostly the cursor that led here knows; where it does not, the rows
-// before the page are counted, if somebody asked.
+// position finds where the page starts. Mostly the ends of the list or the cursor that led here tell; where they do not,
+// the rows before the page are counted, if somebody asked.
 func (f *fetch[T]) position() error {
-	r, page := &f.result, f.req.Page
+	r := &f.result
 	if len(r.Rows) == 0 {
 		return nil
 	}
-	switch {
-	case !page.backward && f.after == nil:
-		r.From = page.offset + 1
-	case !page.backward && f.after.Position > 0:
-		r.From = f.after.Position + 1
-	case page.backward && f.before != nil && f.before.Position > len(r.Rows):
-		r.From = f.before.Position - len(r.Rows)
-	case page.backward && f.before == nil && f.req.Position:
+	switch told := f.told(); {
+	case f.isAtStart():
+		r.From = f.req.Page.offset + 1
+	case r.Total > 0 && f.isAtEnd():
 		r.From = r.Total - len(r.Rows) + 1
+	case told > 0:
+		r.From = told
 	case f.req.Position:
 		first := r.Rows[0].position()
 		n, err := f.count(&cursor{ID: first.RowID, Keys: first.Keys.texts()})
@@ -353,6 +351,42 @@ func (f *fetch[T]) position() error {
 		r.From = n + 1
 	}
 	return nil
+}
+
+// isAtStart reports whether it is known that no row of the list lies before the page, but for those an offset passed over.
+func (f *fetch[T]) isAtStart() bool {
+	if f.req.Page.backward {
+		return f.after == nil && !f.more
+	}
+	return f.after == nil || f.req.Sides && !f.result.HasPrevious
+}
+
+// isAtEnd reports whether it is known that no row of the list lies after the page.
+func (f *fetch[T]) isAtEnd() bool {
+	if f.req.Page.backward {
+		return f.before == nil || f.req.Sides && !f.result.HasNext
+	}
+	return f.before == nil && !f.more
+}
+
+// told returns where the page starts according to the cursor that led here; 0 if it does not know, knows another list, under
+// another condition, or when there were more rows or less, or cannot be right.
+func (f *fetch[T]) told() int {
+	r, c := &f.result, f.after
+	if f.req.Page.backward {
+		c = f.before
+	}
+	if c == nil || c.Position == 0 || c.Condition != r.condition || c.Total > 0 && r.Total > 0 && c.Total != r.Total {
+		return 0
+	}
+	from := c.Position + 1
+	if f.req.Page.backward {
+		from = c.Position - len(r.Rows)
+	}
+	if to := from + len(r.Rows) - 1; from < 1 || r.Total > 0 && to > r.Total {
+		return 0
+	}
+	return from
 }
 
 // sides says whether the list goes on at either end of the page.

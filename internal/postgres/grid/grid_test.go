@@ -273,6 +273,118 @@ func TestFetch_PagesAreTheListInOrderInBothDirections(t *testing.T) {
 	})
 }
 
+// ripen makes fruits ripe, so that they leave the list of those that are not.
+func (o *orchard) ripen(t *testing.T, numbers ...int64) {
+	t.Helper()
+	for _, id := range numbers {
+		if _, err := o.db.Pool().ExecContext(t.Context(), `UPDATE fruit SET ripe = true WHERE seller_id = $1 AND id = $2`, seller, id); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestFetch_APageIsWhereItStandsNowAndUnderItsOwnCondition(t *testing.T) {
+	t.Parallel()
+	unripe, early := grid.Compare("ripe", grid.Equal, false), grid.Compare("id", grid.LessOrEqual, 8)
+	two := 2
+	for name, tt := range map[string]struct {
+		// where the cursor comes from: the page of two rows behind from others, under the condition.
+		where grid.Condition
+		from  int
+		// ripe are the fruits that leave the list then, and asked is what is asked for beyond the cursor.
+		ripe     []int64
+		back     bool
+		asked    grid.Request
+		then     int
+		wantRows []int64
+	}{
+		"nothing has changed":                           {unripe, 2, nil, false, grid.Request{Total: true}, 5, []int64{5, 6}},
+		"a next page when the one before it has gone":   {unripe, 0, []int64{1, 2}, false, grid.Request{Total: true}, 1, []int64{3, 4}},
+		"the same without a total":                      {unripe, 0, []int64{1, 2}, false, grid.Request{Sides: true}, 1, []int64{3, 4}},
+		"a next page when some before it have gone":     {unripe, 2, []int64{1, 4}, false, grid.Request{Total: true}, 3, []int64{5, 6}},
+		"the last page when some before it have gone":   {unripe, 6, []int64{1, 2}, false, grid.Request{Total: true}, 7, []int64{9, 10}},
+		"a previous page when some before it have gone": {unripe, 6, []int64{1, 4}, true, grid.Request{Total: true}, 3, []int64{5, 6}},
+		"the first page backwards when one has gone":    {unripe, 2, []int64{1}, true, grid.Request{}, 1, []int64{2}},
+		"a cursor of a longer list":                     {nil, 4, nil, false, grid.Request{Where: early, Total: true}, 7, []int64{7, 8}},
+		"a cursor of another condition of one column":   {grid.Compare("id", grid.Greater, 2), 2, nil, false, grid.Request{Where: grid.Compare("id", grid.Greater, 1)}, 6, []int64{7, 8}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := newOrchard(t)
+			var rows []fruit
+			for id := range int64(10) {
+				rows = append(rows, fruit{ID: id + 1, Name: "a"})
+			}
+			o.plant(t, rows)
+			r, err := o.fetch(grid.Request{Columns: allColumns, Where: tt.where, Page: page(t, &two, nil, nil, nil, &tt.from), Total: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			o.ripen(t, tt.ripe...)
+			req, edge := tt.asked, r.Cursor(1)
+			if req.Where == nil {
+				req.Where = tt.where
+			}
+			req.Columns, req.Position, req.Page = allColumns, true, page(t, &two, &edge, nil, nil, nil)
+			if tt.back {
+				edge = r.Cursor(0)
+				req.Page = page(t, nil, nil, &two, &edge, nil)
+			}
+			if r, err = o.fetch(req); err != nil {
+				t.Fatal(err)
+			}
+			if got := ids(r.Rows); r.From != tt.then || !slices.Equal(got, tt.wantRows) {
+				t.Errorf("the rows %d begin at %d, want %d at %d", got, r.From, tt.wantRows, tt.then)
+			}
+		})
+	}
+}
+
+func TestFetch_ThePositionInACursorIsTakenWhereNothingSpeaksAgainstIt(t *testing.T) {
+	t.Parallel()
+	o := newOrchard(t)
+	var rows []fruit
+	for id := range int64(10) {
+		rows = append(rows, fruit{ID: id + 1, Name: "a"})
+	}
+	o.plant(t, rows)
+	one, unripe := 1, grid.Compare("ripe", grid.Equal, false)
+	r, err := o.fetch(grid.Request{Columns: allColumns, Where: unripe, Page: grid.FirstRows(3), Total: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A cursor with a wrong position tells whether anybody counted.
+	for name, tt := range map[string]struct {
+		position int
+		without  string
+		asked    grid.Request
+		back     bool
+		want     int
+	}{
+		"a next page":                        {5, "", grid.Request{Total: true}, false, 6},
+		"a next page without a total":        {5, "", grid.Request{}, false, 6},
+		"a previous page":                    {5, "", grid.Request{Total: true}, true, 4},
+		"a position without a total":         {5, "t", grid.Request{Total: true}, false, 6},
+		"a position beyond the end":          {10, "t", grid.Request{Total: true}, false, 4},
+		"a position before a page's":         {20, "t", grid.Request{Total: true}, true, 2},
+		"a cursor that says of no condition": {5, "c", grid.Request{}, false, 4},
+	} {
+		cursor := forge(t, r.Cursor(2), map[string]any{"p": tt.position, tt.without: nil})
+		req := tt.asked
+		req.Columns, req.Where, req.Position, req.Page = allColumns, unripe, true, page(t, &one, &cursor, nil, nil, nil)
+		if tt.back {
+			req.Page = page(t, nil, nil, &one, &cursor, nil)
+		}
+		got, err := o.fetch(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.From != tt.want {
+			t.Errorf("%s: it begins at %d, want %d", name, got.From, tt.want)
+		}
+	}
+}
+
 func TestFetch_ConditionsHoldForTheRowsTheyNameAndNoOther(t *testing.T) {
 	t.Parallel()
 	o := newOrchard(t)
