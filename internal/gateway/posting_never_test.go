@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -39,22 +40,30 @@ func TestPosting_SellersThatShareAConnectWiseShareNoAddition(t *testing.T) {
 	}
 }
 
-// asksToWait answers the first requests chosen with 429 and tells of each.
+// asksToWait answers the first request chosen with 429, once the test has done what it does meanwhile.
 type asksToWait struct {
 	method, path string
-	left         atomic.Int32
-	asked        chan struct{}
+	once         sync.Once
+	asked, goOn  chan struct{}
 }
 
-func (s *asksToWait) before(next http.Handler) http.Handler {
+func (a *asksToWait) before(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == s.method && strings.HasSuffix(r.URL.Path, s.path) && s.left.Add(-1) >= 0 {
-			w.Header().Set("Retry-After", "2")
-			w.WriteHeader(http.StatusTooManyRequests)
-			s.asked <- struct{}{}
+		first := false
+		if r.Method == a.method && strings.HasSuffix(r.URL.Path, a.path) {
+			a.once.Do(func() { first = true })
+		}
+		if !first {
+			next.ServeHTTP(w, r)
 			return
 		}
-		next.ServeHTTP(w, r)
+		close(a.asked)
+		select {
+		case <-a.goOn:
+		case <-r.Context().Done():
+		}
+		w.Header().Set("Retry-After", "1")
+		w.WriteHeader(http.StatusTooManyRequests)
 	})
 }
 
@@ -69,8 +78,7 @@ func TestPosting_NothingOfAnOrganizationIsSentThatWasExcludedWhileItWaited(t *te
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			slow := &asksToWait{method: test.method, path: test.path, asked: make(chan struct{}, 1)}
-			slow.left.Store(1)
+			slow := &asksToWait{method: test.method, path: test.path, asked: make(chan struct{}), goOn: make(chan struct{})}
 			d := startDesk(t, gatewaytest.Options{BeforeConnectWise: slow.before})
 			billTo(d.World, "1", date(3), cycle("R-1"), once("R-2"))
 			d.load(t)
@@ -81,6 +89,7 @@ func TestPosting_NothingOfAnOrganizationIsSentThatWasExcludedWhileItWaited(t *te
 			payload := startPosting(t, d.Seller, nil)
 			<-slow.asked
 			exclude(t, d.Seller, organizationNamed(t, d.Seller, "Alpha").ID, true)
+			close(slow.goOn)
 			job := d.WaitForJob(t, payload.Job.ID)
 			if job.State != "SUCCEEDED" || countsOf(job) != (counts{Skipped: 2}) {
 				t.Errorf("the run ended as %s with %+v, want both lines skipped", job.State, countsOf(job))
