@@ -185,9 +185,9 @@ func decide(l line, before *predecessor, live listed) decision {
 	v := l.values(true)
 	d := decision{addition: before.ID, generation: before.Generation, live: current, values: v}
 	d.values.EffectiveDate = current.EffectiveDate
-	if v.CancelledDate.IsZero() && current.CancelledDate != before.CancelledDate {
-		// Somebody ended it in ConnectWise. It is not begun again behind their back: what the Platform bills after that day gets an
-		// Addition that begins then.
+	if v.CancelledDate.IsZero() && current.CancelledDate != before.CancelledDate && !current.CancelledDate.Before(l.ChargeStart.YearMonth().LastDay()) {
+		// Somebody ended it in ConnectWise, with this month or later. It does not go on behind their back: what the Platform bills
+		// after that day gets an Addition that begins then.
 		d.values.CancelledDate = current.CancelledDate
 	}
 	if _, differs := d.values.change(change, current); differs {

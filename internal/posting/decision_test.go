@@ -134,6 +134,23 @@ func TestDecide(t *testing.T) {
 			want{Operation: create, Generation: 2, Marker: markerOfSubscription(1, "S", 2), Replaced: 1, Start: "2026-05-01"},
 		},
 		{
+			"an Addition that somebody ended with the month of the charge stays ended",
+			func(w *world) { w.live[0].CancelledDate = day("2026-05-31") },
+			want{Addition: 1, Generation: 1, Live: 900, Start: "2026-04-01", End: "2026-05-31"},
+		},
+		{
+			"an Addition that would end within the month of the charge goes on",
+			func(w *world) { w.live[0].CancelledDate = day("2026-05-20") },
+			want{Operation: change, Addition: 1, Generation: 1, Live: 900, Start: "2026-04-01"},
+		},
+		{
+			"an end that was written goes when the next line has none",
+			func(w *world) {
+				w.before.CancelledDate, w.live[0].CancelledDate = day("2026-05-31"), day("2026-05-31")
+			},
+			want{Operation: change, Addition: 1, Generation: 1, Live: 900, Start: "2026-04-01"},
+		},
+		{
 			"an Addition that somebody ended before the charge is followed by another one",
 			func(w *world) { w.live[0].CancelledDate = day("2026-04-30") },
 			want{Operation: create, Generation: 2, Marker: markerOfSubscription(1, "S", 2), Replaced: 1, Start: "2026-05-01"},
