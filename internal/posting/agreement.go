@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"crosswalk/internal/civil"
 	"crosswalk/internal/jobs"
@@ -16,33 +15,33 @@ import (
 // chunk is how many items are read at a time.
 const chunk = 200
 
-// onAgreement does something with an agreement's Additions while nobody else writes to it.
-func (p *posting) onAgreement(ctx context.Context, agreement psa.RecordID, do func(context.Context, listed) error) error {
+// onAgreement does something with an agreement's Additions while nobody else writes to it. Where those of this agreement alone
+// cannot be read it does unreadable instead, if that is not nil.
+func (p *posting) onAgreement(
+	ctx context.Context, agreement psa.RecordID, do func(context.Context, listed) error, unreadable func(context.Context, refusal) error,
+) error {
 	name := fmt.Sprintf("agreement/%d", agreement)
 	if err := p.locks.Lock(ctx, name); err != nil {
 		return err
 	}
 	defer func() { _ = p.locks.Unlock(name) }() // where that fails the connection is gone, and the lock with it
 	live, err := p.list(ctx, agreement)
-	if err != nil {
-		return &unreadError{err}
+	switch {
+	case err == nil:
+		return do(ctx, live)
+	case unreadable != nil && p.isApart(ctx, err):
+		what := fmt.Sprintf("the Additions of agreement %d", agreement)
+		if known := p.agreement(agreement).Name; known != "" {
+			what += fmt.Sprintf(" %q", known)
+		}
+		return unreadable(ctx, cannotRead(what, err))
 	}
-	return do(ctx, live)
+	return err
 }
 
-// unreadError is the error of a read that what is to be written depends on.
-type unreadError struct{ err error }
-
-func (e *unreadError) Error() string { return e.err.Error() }
-func (e *unreadError) Unwrap() error { return e.err }
-
-// apart reports whether an error means that one record alone cannot be read: ConnectWise refused, or it does answer otherwise.
+// isApart reports whether a record that could not be read is the only one: ConnectWise refused, or it does answer otherwise.
 // Everything else stops the run.
-func (p *posting) apart(ctx context.Context, err error) bool {
-	var unread *unreadError
-	if !errors.As(err, &unread) {
-		return false
-	}
+func (p *posting) isApart(ctx context.Context, err error) bool {
 	var refused *psa.RefusedError
 	var unavailable *psa.UnavailableError
 	switch {
@@ -55,30 +54,6 @@ func (p *posting) apart(ctx context.Context, err error) bool {
 	}
 	_, err = p.client.SystemInfo(ctx)
 	return err == nil
-}
-
-// unreadable says that what ConnectWise has of a record cannot be read.
-func unreadable(what string, err error) refusal {
-	said := "it did not answer"
-	var refused *psa.RefusedError
-	var unavailable *psa.UnavailableError
-	switch {
-	case errors.As(err, &refused):
-		said = quote(refused)
-	case errors.As(err, &unavailable):
-		said = unavailable.Reason
-	}
-	return refusal{Refused, "ConnectWise does not let " + what + " be read, so that nothing could be posted there: " + strings.TrimRight(said, ". ") +
-		". Correct that in ConnectWise, then post again."}
-}
-
-// unreadableAgreement is unreadable for the Additions of an agreement.
-func (p *posting) unreadableAgreement(id psa.RecordID, err error) refusal {
-	name := ""
-	if known := p.agreement(id).Name; known != "" {
-		name = fmt.Sprintf(" %q", known)
-	}
-	return unreadable(fmt.Sprintf("the Additions of agreement %d%s", id, name), err)
 }
 
 // list lists the Additions of an agreement. One that is gone has none.
@@ -221,9 +196,10 @@ func (p *posting) learn(ctx context.Context, ids []psa.RecordID) error {
 			return err
 		})
 		switch {
-		case err == nil, !psa.IsNotFound(err) && p.apart(ctx, &unreadError{err}):
+		case psa.IsNotFound(err):
+		case err == nil, p.isApart(ctx, err):
 			answered[id] = psa.Agreement{ID: id}
-		case !psa.IsNotFound(err):
+		default:
 			return err
 		}
 	}
@@ -289,15 +265,13 @@ func (p *posting) postToAgreements(ctx context.Context, month civil.YearMonth) e
 		}
 	}
 	return each(ctx, agreements, func(ctx context.Context, agreement psa.RecordID) error {
-		err := p.onAgreement(ctx, agreement, func(ctx context.Context, live listed) error {
+		return p.onAgreement(ctx, agreement, func(ctx context.Context, live listed) error {
 			return p.eachItem(ctx, month, agreement, func(ctx context.Context, id int64) error {
 				return p.postLine(ctx, agreement, id, live)
 			})
+		}, func(ctx context.Context, why refusal) error {
+			return p.failItems(ctx, why, `i.agreement_id = $3 AND i.period = $4`, agreement, month.FirstDay())
 		})
-		if p.apart(ctx, err) {
-			return p.failItems(ctx, p.unreadableAgreement(agreement, err), `i.agreement_id = $3 AND i.period = $4`, agreement, month.FirstDay())
-		}
-		return err
 	})
 }
 

@@ -168,21 +168,19 @@ func (p *posting) cancel(ctx context.Context, month civil.YearMonth, candidates 
 		ends[agreement] = append(ends[agreement], c)
 	}
 	return each(ctx, agreements, func(ctx context.Context, agreement psa.RecordID) error {
-		err := p.onAgreement(ctx, agreement, func(ctx context.Context, live listed) error {
+		return p.onAgreement(ctx, agreement, func(ctx context.Context, live listed) error {
 			for _, c := range ends[agreement] {
 				if err := p.cancelOne(ctx, byID[c.Addition.ID], c.Date, live); err != nil {
 					return err
 				}
 			}
 			return nil
-		})
-		if p.apart(ctx, err) {
+		}, func(ctx context.Context, why refusal) error {
 			return p.run.Log(ctx, activity.Entry{
 				Level: activity.Error, Code: activity.AdditionWriteFailed, Title: "The Additions of subscriptions that are gone could not be ended",
-				Details: p.unreadableAgreement(agreement, err).Message,
+				Details: why.Message,
 			})
-		}
-		return err
+		})
 	})
 }
 

@@ -80,8 +80,8 @@ func (p *posting) createAgreement(ctx context.Context, a agreementless) error {
 	company, existing, err := p.lookUp(ctx, a)
 	switch {
 	case err == nil:
-	case p.apart(ctx, &unreadError{err}):
-		return p.failContract(ctx, a, unreadable(fmt.Sprintf("company %d and its agreements", a.Company), err))
+	case p.isApart(ctx, err):
+		return p.failContract(ctx, a, cannotRead(fmt.Sprintf("company %d and its agreements", a.Company), err))
 	default:
 		return err
 	}
@@ -205,8 +205,8 @@ func (p *posting) sendAgreement(ctx context.Context, a agreementless, company ps
 	if forgotten := p.forgetAgreement(ctx, a); forgotten != nil {
 		return errors.Join(err, forgotten)
 	}
-	if p.apart(ctx, &unreadError{err}) {
-		return p.failContract(ctx, a, unreadable("what a new agreement depends on", err))
+	if p.isApart(ctx, err) {
+		return p.failContract(ctx, a, cannotRead("what a new agreement depends on", err))
 	}
 	return err
 }

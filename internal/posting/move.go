@@ -38,18 +38,16 @@ func (p *posting) endMoved(ctx context.Context, month civil.YearMonth) error {
 		lines[m.Agreement] = append(lines[m.Agreement], m.LineID)
 	}
 	return each(ctx, agreements, func(ctx context.Context, agreement psa.RecordID) error {
-		err := p.onAgreement(ctx, agreement, func(ctx context.Context, live listed) error {
+		return p.onAgreement(ctx, agreement, func(ctx context.Context, live listed) error {
 			for _, id := range lines[agreement] {
 				if err := p.endFor(ctx, agreement, id, live); err != nil {
 					return err
 				}
 			}
 			return nil
+		}, func(ctx context.Context, why refusal) error {
+			return p.failItems(ctx, why, `l.id = ANY($3)`, pq.Int64Array(lines[agreement]))
 		})
-		if p.apart(ctx, err) {
-			return p.failItems(ctx, p.unreadableAgreement(agreement, err), `l.id = ANY($3)`, pq.Int64Array(lines[agreement]))
-		}
-		return err
 	})
 }
 

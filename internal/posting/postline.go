@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 
 	"crosswalk/internal/jobs"
 	"crosswalk/internal/postgres"
@@ -180,11 +181,9 @@ func (p *posting) execute(ctx context.Context, w *write, live listed) (again boo
 // missing deals with an Addition that ConnectWise says it does not have when it is to be changed. If somebody removed it, what
 // follows is decided without it. If it is still listed it may bill, so that none takes its place.
 func (p *posting) missing(ctx context.Context, w *write, live listed) (again bool, err error) {
-	now, err := p.list(ctx, w.Agreement)
-	if err != nil {
+	if err := p.listAgain(ctx, w.Agreement, live); err != nil {
 		return false, errors.Join(err, p.drop(ctx, w))
 	}
-	clearAndFill(live, now)
 	if _, exists := live.byRecord[*w.Record]; exists {
 		return false, p.refuse(ctx, w, refusal{Refused, fmt.Sprintf("ConnectWise lists Addition %d of agreement %d, but says that it does not exist when it is to be changed. "+
 			"Look at it in ConnectWise; then post again.", *w.Record, w.Agreement)})
@@ -263,23 +262,22 @@ func (p *posting) lookAtOnce(ctx context.Context, w *write, live listed) (again 
 	if err := p.lose(ctx, w); err != nil {
 		return false, err
 	}
-	now, err := p.list(ctx, w.Agreement)
-	if err != nil {
+	if err := p.listAgain(ctx, w.Agreement, live); err != nil {
 		return false, err
 	}
-	clearAndFill(live, now)
-	found, err := p.look(ctx, w, now)
+	found, err := p.look(ctx, w, live)
 	return found && w.Operation == end, err
 }
 
-// clearAndFill makes one listing hold what another does.
-func clearAndFill(l, from listed) {
-	clear(l.byRecord)
-	clear(l.byMarker)
-	for id, a := range from.byRecord {
-		l.byRecord[id] = a
+// listAgain makes live what ConnectWise lists now.
+func (p *posting) listAgain(ctx context.Context, agreement psa.RecordID, live listed) error {
+	now, err := p.list(ctx, agreement)
+	if err != nil {
+		return err
 	}
-	for marker, additions := range from.byMarker {
-		l.byMarker[marker] = additions
-	}
+	clear(live.byRecord)
+	clear(live.byMarker)
+	maps.Copy(live.byRecord, now.byRecord)
+	maps.Copy(live.byMarker, now.byMarker)
+	return nil
 }

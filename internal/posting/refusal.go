@@ -95,6 +95,21 @@ func withoutContact() refusal {
 		"Set one in ConnectWise, or map the contract to an agreement; then post again."}
 }
 
+// cannotRead says that ConnectWise does not let be read what something is to be posted to.
+func cannotRead(what string, err error) refusal {
+	said := "it did not answer"
+	var refused *psa.RefusedError
+	var unavailable *psa.UnavailableError
+	switch {
+	case errors.As(err, &refused):
+		said = quote(refused)
+	case errors.As(err, &unavailable):
+		said = unavailable.Reason
+	}
+	return refusal{Refused, "ConnectWise does not let " + what + " be read, so that nothing could be posted there: " + strings.TrimRight(said, ". ") +
+		". Correct that in ConnectWise, then post again."}
+}
+
 // quote repeats what ConnectWise said as a sentence.
 func quote(said *psa.RefusedError) string {
 	texts := make([]string, 0, len(said.Details))

@@ -91,7 +91,7 @@ func (p *posting) settle(ctx context.Context) error {
 				}
 			}
 			return nil
-		})
+		}, nil)
 	})
 }
 
