@@ -52,7 +52,7 @@ type violation struct {
 func badMessage(reason string) *violation { return &violation{closeBadMessage, reason} }
 
 // hear takes a client's message and returns what gqlgen is to read, nil for nothing.
-func (c *conversation) hear(kind int, data []byte) ([]byte, *violation) {
+func (c *conversation) hear(kind int, data []byte) (*said, *violation) {
 	var message said
 	if kind != int(websocket.MessageText) {
 		return nil, badMessage("A message is text")
@@ -71,12 +71,12 @@ func (c *conversation) hear(kind int, data []byte) ([]byte, *violation) {
 		if !isObject(message.Payload) && !isNull(message.Payload) {
 			return nil, badMessage("The payload of connection_init is an object")
 		}
-		return data, nil
+		return &message, nil
 	case "ping", "pong":
 		if !c.acked {
 			return nil, nil
 		}
-		return data, nil
+		return &message, nil
 	case "subscribe":
 		return c.begin(message)
 	case "complete":
@@ -86,12 +86,12 @@ func (c *conversation) hear(kind int, data []byte) ([]byte, *violation) {
 		}
 		c.end(id)
 		message.ID = id
-		return message.encoded()
+		return &message, nil
 	}
 	return nil, badMessage("No client sends messages of this type")
 }
 
-func (c *conversation) begin(message said) ([]byte, *violation) {
+func (c *conversation) begin(message said) (*said, *violation) {
 	switch {
 	case !c.acked:
 		return nil, &violation{closeUnauthorized, "Unauthorized"}
@@ -107,7 +107,7 @@ func (c *conversation) begin(message said) ([]byte, *violation) {
 	id := strconv.Itoa(c.operations)
 	c.ours[message.ID], c.theirs[id] = id, message.ID
 	message.ID = id
-	return message.encoded()
+	return &message, nil
 }
 
 // end forgets an operation.
@@ -143,14 +143,6 @@ func (c *conversation) tell(message any) (*said, error) {
 		}
 	}
 	return &told, nil
-}
-
-func (m said) encoded() ([]byte, *violation) {
-	data, err := json.Marshal(m)
-	if err != nil {
-		return nil, badMessage("A message is a JSON object with a type")
-	}
-	return data, nil
 }
 
 func isObject(value json.RawMessage) bool { return bytes.HasPrefix(value, []byte("{")) }

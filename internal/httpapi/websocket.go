@@ -3,6 +3,7 @@ package httpapi
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
@@ -168,7 +169,8 @@ func (c *knownConnection) NextReader() (int, io.Reader, error) {
 			return kind, nil, transport.ErrWebsocketClosed
 		}
 		if heard != nil {
-			return kind, bytes.NewReader(heard), nil
+			data, err = json.Marshal(heard)
+			return kind, bytes.NewReader(data), err
 		}
 	}
 }
