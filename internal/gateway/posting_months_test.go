@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"strings"
 	"testing"
 
 	"crosswalk/internal/civil"
@@ -73,6 +74,14 @@ func TestPosting_WhatDiffersIsPatchedAndNothingElse(t *testing.T) {
 	}
 }
 
+// wantTakenOver reports a run that did not tell, once, that a charge took the lasting Addition from another of its month.
+func wantTakenOver(t *testing.T, job gatewaytest.Job) {
+	t.Helper()
+	if e := entry(t, job, "DUPLICATE_RECURRING_LINE"); e.Level != "WARNING" || !strings.Contains(e.Title, "took the lasting Addition over") {
+		t.Errorf("the run logged %+v, want a warning that a line took the lasting Addition over", e)
+	}
+}
+
 func TestPosting_ALaterChargeOfTheMonthBeginsTheLastingAdditionAnew(t *testing.T) {
 	t.Parallel()
 	later := fee("later", "S", "CycleFee", date(20), 7)
@@ -85,7 +94,8 @@ func TestPosting_ALaterChargeOfTheMonthBeginsTheLastingAdditionAnew(t *testing.T
 		wantPosted(t, d.Seller, nil, "SUCCEEDED", counts{Created: 1})
 		billTo(d.World, "1", date(4), later)
 		loadLines(t, d.Seller)
-		wantPosted(t, d.Seller, nil, "SUCCEEDED", counts{Created: 1})
+		job := wantPosted(t, d.Seller, nil, "SUCCEEDED", counts{Created: 1})
+		wantTakenOver(t, job)
 		d.wantAdditions(t, d.cloud, "5 SEAT at 10 from 2026-05-10 to 2026-05-31: Plan S - PurchaseFee", "7 SEAT at 10 from 2026-05-20: Plan S - CycleFee")
 	})
 	t.Run("the earlier one has that of last month", func(t *testing.T) {
@@ -94,7 +104,8 @@ func TestPosting_ALaterChargeOfTheMonthBeginsTheLastingAdditionAnew(t *testing.T
 		wantPosted(t, d.Seller, nil, "SUCCEEDED", counts{Updated: 1})
 		billTo(d.World, "1", date(4), later)
 		loadLines(t, d.Seller)
-		wantPosted(t, d.Seller, nil, "SUCCEEDED", counts{Created: 1})
+		job := wantPosted(t, d.Seller, nil, "SUCCEEDED", counts{Created: 1})
+		wantTakenOver(t, job)
 		d.wantAdditions(t, d.cloud, "6 SEAT at 10 from 2026-04-01 to 2026-05-31: Plan S - CycleFee", "7 SEAT at 10 from 2026-05-20: Plan S - CycleFee")
 	})
 	t.Run("on another agreement", func(t *testing.T) {
@@ -104,7 +115,8 @@ func TestPosting_ALaterChargeOfTheMonthBeginsTheLastingAdditionAnew(t *testing.T
 		billTo(d.World, "1", date(4), later)
 		loadLines(t, d.Seller)
 		d.mapAlpha(t, d.spare)
-		wantPosted(t, d.Seller, nil, "SUCCEEDED", counts{Created: 1})
+		job := wantPosted(t, d.Seller, nil, "SUCCEEDED", counts{Created: 1})
+		wantTakenOver(t, job)
 		d.wantAdditions(t, d.cloud, "6 SEAT at 10 from 2026-04-01 to 2026-05-31: Plan S - CycleFee")
 		d.wantAdditions(t, d.spare, "7 SEAT at 10 from 2026-05-20: Plan S - CycleFee")
 	})

@@ -177,23 +177,42 @@ func (p *posting) copy(ctx context.Context, tx *postgres.Tx, addition int64, lin
 	return nil
 }
 
-// posted notes that a line is part of an Addition, for good.
+// posted notes that a line is part of an Addition, for good. Of two charges of one subscription in a month only one can have the
+// lasting Addition, and the log tells where the other went.
 func (p *posting) posted(ctx context.Context, tx *postgres.Tx, lineID, addition int64, apart bool) error {
-	_, err := tx.ExecContext(ctx, `
-		UPDATE invoice_line
+	var second []bool
+	err := tx.SelectContext(ctx, &second, `
+		UPDATE invoice_line l
 		SET state = 'SYNCED', synced_at = now(), addition_id = $3, sync_error_code = NULL, sync_error = NULL, revision = revision + 1
-		WHERE seller_id = $1 AND id = $2 AND state <> 'SYNCED'`, p.seller, lineID, addition)
+		WHERE seller_id = $1 AND id = $2 AND state <> 'SYNCED'
+		RETURNING EXISTS (
+			SELECT
+			FROM addition a
+			JOIN addition b ON b.seller_id = a.seller_id AND b.subscription_id = a.subscription_id AND b.generation < a.generation
+			JOIN invoice_line o ON o.seller_id = b.seller_id AND o.id = b.line_id
+			WHERE a.seller_id = $1 AND a.id = $3
+				AND o.period = l.period
+				AND o.id <> l.id
+				AND o.state = 'SYNCED'
+		)`, p.seller, lineID, addition)
 	if err != nil {
 		return fmt.Errorf("note that line %d is posted: %w", lineID, err)
 	}
-	if err := p.finishItem(ctx, tx, lineID); err != nil || !apart {
+	if err := p.finishItem(ctx, tx, lineID); err != nil {
 		return err
 	}
-	return p.run.LogTx(ctx, tx, activity.Entry{
-		Level: activity.Warning, Code: activity.DuplicateRecurringLine, Title: "A recurring line was posted as a charge of its own",
-		Details: "A later charge of the same subscription has its lasting Addition. The line got an Addition that ends with its month.",
-		Subject: subjectLine(lineID),
-	})
+	duplicate := activity.Entry{Level: activity.Warning, Code: activity.DuplicateRecurringLine, Subject: subjectLine(lineID)}
+	switch {
+	case apart:
+		duplicate.Title = "A recurring line was posted as a charge of its own"
+		duplicate.Details = "A later charge of the same subscription has its lasting Addition. The line got an Addition that ends with its month."
+	case len(second) == 1 && second[0]:
+		duplicate.Title = "A second recurring line of a month took the lasting Addition over"
+		duplicate.Details = "An earlier charge of the same subscription and month was posted before. Its Addition ends, and the line began a new one."
+	default:
+		return nil
+	}
+	return p.run.LogTx(ctx, tx, duplicate)
 }
 
 func (p *posting) finishItem(ctx context.Context, tx *postgres.Tx, lineID int64) error {
