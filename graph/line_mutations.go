@@ -12,6 +12,7 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 
 	"crosswalk/graph/model"
+	"crosswalk/internal/activity"
 	"crosswalk/internal/civil"
 	"crosswalk/internal/invoicing"
 	"crosswalk/internal/invoicing/rule"
@@ -319,11 +320,12 @@ func (r *Resolver) bulkByIDs(ctx context.Context, ids []string, edit invoicing.E
 	if err != nil {
 		return nil, err
 	}
-	if r.refusedWhole(payload, outcome, len(numbers)) {
-		return payload, nil
-	}
+	payload.UserErrors = append(payload.UserErrors, wholeRefusal(outcome)...)
 	slices.SortStableFunc(outcome.Refused, func(a, b invoicing.Refusal) int { return positions[a.Line] - positions[b.Line] })
 	for _, refusal := range outcome.Refused {
+		if goesWithoutSaying(refusal.Code, outcome) {
+			continue
+		}
 		payload.UserErrors = append(payload.UserErrors,
 			userError(model.UserErrorCode(refusal.Code), invoicing.Messages[refusal.Code], "ids", strconv.Itoa(positions[refusal.Line])))
 	}
@@ -349,25 +351,21 @@ func (r *Resolver) bulkMatching(ctx context.Context, selected model.InvoiceLineS
 	if err != nil {
 		return nil, err
 	}
-	if r.refusedWhole(payload, outcome, 0) {
-		return payload, nil
-	}
+	payload.UserErrors = append(payload.UserErrors, wholeRefusal(outcome)...)
 	for _, code := range refusalCodes(outcome) {
-		message := fmt.Sprintf("%d lines: %s", outcome.Counts[code], invoicing.Messages[code])
+		if goesWithoutSaying(code, outcome) {
+			continue
+		}
+		message := activity.Count(outcome.Counts[code], "line", "lines") + ": " + invoicing.Messages[code]
 		payload.UserErrors = append(payload.UserErrors, userError(model.UserErrorCode(code), message, "matching"))
 	}
 	count(payload, outcome)
 	return payload, nil
 }
 
-// refusedWhole fills the payload of an edit that no line could have.
-func (r *Resolver) refusedWhole(payload *model.BulkUpdateInvoiceLinesPayload, outcome invoicing.Outcome, lines int) bool {
-	if outcome.Whole == "" {
-		return false
-	}
-	payload.Failed += lines
-	payload.UserErrors = append(payload.UserErrors, wholeRefusal(outcome)...)
-	return true
+// goesWithoutSaying reports whether what speaks against a line is about an agreement that no line could have anyway.
+func goesWithoutSaying(code invoicing.RefusalCode, outcome invoicing.Outcome) bool {
+	return outcome.Whole != "" && refusedField(code, invoicing.Edit{}) == "psaAgreementId"
 }
 
 func count(payload *model.BulkUpdateInvoiceLinesPayload, outcome invoicing.Outcome) {

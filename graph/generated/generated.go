@@ -4333,7 +4333,7 @@ enum ContractOrderField {
 enum SyncBlockerCode {
   "Credentials or the Agreement Type are missing."
   SETUP_INCOMPLETE
-  "The invoice is not valid, or not any more."
+  "The invoice is not valid, or not any more, or the Platform does not list the line any more; the message says which."
   INVOICE_NOT_VALID
   "The organization is not mapped to a company."
   ORGANIZATION_UNMAPPED
@@ -4535,9 +4535,9 @@ type InvoiceLine implements Node {
   syncError: SyncError
   "When it was posted; null unless it is SYNCED."
   syncedAt: DateTime
-  "The Addition it is part of; null unless it is SYNCED. ` + "`" + `recordId` + "`" + ` and ` + "`" + `agreementRecordId` + "`" + ` cost no call. The rest is read from ConnectWise, and is as it was written last (STALE) where that does not answer in time."
+  "The Addition it is part of; null unless it is SYNCED. ` + "`" + `recordId` + "`" + ` and ` + "`" + `agreementRecordId` + "`" + ` cost no call. The rest is read from ConnectWise, and is as it was written last (STALE) where that does not answer in time, or not yet with what was written."
   psaAddition: PsaAddition
-  "Grows with every change of the line by a user; send it back to detect lost updates."
+  "Grows with every change of the line by a user, and when a load finds it with another organization, contract, offer, subscription, invoice date or currency, or finds that its invoice is custom or is not any more; send it back to detect lost updates."
   revision: Int!
 }
 
@@ -5595,7 +5595,7 @@ type BulkUpdateInvoiceLinesPayload {
   updated: Int!
   "Lines that are posted or being posted."
   skipped: Int!
-  "Lines that the change does not fit."
+  "Lines that the change does not fit, and all that are left where no line could have it."
   failed: Int!
   "Why lines were skipped or failed: by item for ` + "`" + `ids` + "`" + `, by reason for ` + "`" + `matching` + "`" + `."
   userErrors: [UserError!]!

@@ -66,7 +66,7 @@ type BulkUpdateInvoiceLinesPayload struct {
 	Updated int `json:"updated"`
 	// Lines that are posted or being posted.
 	Skipped int `json:"skipped"`
-	// Lines that the change does not fit.
+	// Lines that the change does not fit, and all that are left where no line could have it.
 	Failed int `json:"failed"`
 	// Why lines were skipped or failed: by item for `ids`, by reason for `matching`.
 	UserErrors []*UserError `json:"userErrors"`
@@ -348,9 +348,9 @@ type InvoiceLine struct {
 	SyncError *SyncError `json:"syncError,omitempty"`
 	// When it was posted; null unless it is SYNCED.
 	SyncedAt *time.Time `json:"syncedAt,omitempty"`
-	// The Addition it is part of; null unless it is SYNCED. `recordId` and `agreementRecordId` cost no call. The rest is read from ConnectWise, and is as it was written last (STALE) where that does not answer in time.
+	// The Addition it is part of; null unless it is SYNCED. `recordId` and `agreementRecordId` cost no call. The rest is read from ConnectWise, and is as it was written last (STALE) where that does not answer in time, or not yet with what was written.
 	PsaAddition *PsaAddition `json:"psaAddition,omitempty"`
-	// Grows with every change of the line by a user; send it back to detect lost updates.
+	// Grows with every change of the line by a user, and when a load finds it with another organization, contract, offer, subscription, invoice date or currency, or finds that its invoice is custom or is not any more; send it back to detect lost updates.
 	Revision int `json:"revision"`
 	// Number of its Addition.
 	AdditionID *int64 `json:"-"`
@@ -3011,7 +3011,7 @@ type SyncBlockerCode string
 const (
 	// Credentials or the Agreement Type are missing.
 	SyncBlockerCodeSetupIncomplete SyncBlockerCode = "SETUP_INCOMPLETE"
-	// The invoice is not valid, or not any more.
+	// The invoice is not valid, or not any more, or the Platform does not list the line any more; the message says which.
 	SyncBlockerCodeInvoiceNotValid SyncBlockerCode = "INVOICE_NOT_VALID"
 	// The organization is not mapped to a company.
 	SyncBlockerCodeOrganizationUnmapped SyncBlockerCode = "ORGANIZATION_UNMAPPED"

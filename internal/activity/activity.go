@@ -68,7 +68,7 @@ func Log(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID, entries
 		seller, columns.level, columns.code, columns.title, columns.details,
 		columns.subjectKind, columns.subjectID, columns.jobID)
 	if err != nil {
-		return fmt.Errorf("write %d log entries: %w", len(entries), err)
+		return fmt.Errorf("write %s: %w", Count(len(entries), "log entry", "log entries"), err)
 	}
 	return announce(ctx, tx, seller, written)
 }
@@ -143,7 +143,7 @@ func Record(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID, by s
 		ORDER BY position`,
 		seller, by, kinds, recordIDs, revisions, before, after)
 	if err != nil {
-		return fmt.Errorf("record %d changes in the mapping history: %w", len(changes), err)
+		return fmt.Errorf("record %s in the mapping history: %w", Count(len(changes), "change", "changes"), err)
 	}
 	return nil
 }

@@ -41,6 +41,7 @@ const (
 	OrganizationNotInFeed Code = "ORGANIZATION_NOT_IN_FEED"
 	ContractNotInFeed     Code = "CONTRACT_NOT_IN_FEED"
 	LinesNotInFeed        Code = "LINES_NOT_IN_FEED"
+	InvoiceNotInFeed      Code = "INVOICE_NOT_IN_FEED"
 	UnknownChargeType     Code = "UNKNOWN_CHARGE_TYPE"
 	TotalMismatch         Code = "TOTAL_MISMATCH"
 	DuplicateLine         Code = "DUPLICATE_LINE"
@@ -49,10 +50,13 @@ const (
 
 	LinesSkippedUnmapped   Code = "LINES_SKIPPED_UNMAPPED"
 	LinesSkippedExcluded   Code = "LINES_SKIPPED_EXCLUDED"
+	LinesSkippedChanged    Code = "LINES_SKIPPED_CHANGED"
+	LinesSkippedWaiting    Code = "LINES_SKIPPED_WAITING"
 	AgreementRequired      Code = "AGREEMENT_REQUIRED"
 	CurrencyMismatch       Code = "CURRENCY_MISMATCH"
 	DuplicateRecurringLine Code = "DUPLICATE_RECURRING_LINE"
 	SurplusAddition        Code = "SURPLUS_ADDITION"
+	AdditionLeft           Code = "ADDITION_LEFT"
 )
 
 // The codes of Error entries.

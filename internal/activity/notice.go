@@ -75,7 +75,7 @@ func announce(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID, wr
 		}
 	}
 	if _, err := tx.ExecContext(ctx, `SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payload`, LogChannel, payloads); err != nil {
-		return fmt.Errorf("announce %d log entries: %w", len(written), err)
+		return fmt.Errorf("announce %s: %w", Count(len(written), "log entry", "log entries"), err)
 	}
 	return nil
 }

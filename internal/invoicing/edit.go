@@ -94,7 +94,8 @@ type Outcome struct {
 	Refused []Refusal
 	// Counts are the refusals by code.
 	Counts map[RefusalCode]int
-	// Whole is why nothing was changed at all, whatever the lines; empty when something could be.
+	// Whole is why nothing was changed at all, whatever the lines; empty when something could be. Lines within reach failed for
+	// it.
 	Whole RefusalCode
 }
 
@@ -134,7 +135,7 @@ func (s *Service) edit(ctx context.Context, seller postgres.SellerID, by string,
 	err = s.db.Seller(seller).Write(ctx, func(ctx context.Context, tx *postgres.Tx) error {
 		e := lineEdit{tx: tx, seller: seller, Edit: edit, today: today}
 		outcome = Outcome{Counts: make(map[RefusalCode]int)}
-		if outcome.Whole, err = e.settle(ctx, said); err != nil || outcome.Whole != "" && !each {
+		if outcome.Whole, err = e.settle(ctx, said); err != nil {
 			return err
 		}
 		if err := e.choose(ctx, choose); err != nil {
@@ -155,7 +156,7 @@ func (s *Service) edit(ctx context.Context, seller postgres.SellerID, by string,
 			return nil
 		}
 		return activity.Log(ctx, tx, seller, activity.Entry{
-			Level: activity.Info, Code: activity.LinesChanged, Title: fmt.Sprintf("%d invoice lines were edited", outcome.Updated),
+			Level: activity.Info, Code: activity.LinesChanged, Title: activity.Count(outcome.Updated, "invoice line was edited", "invoice lines were edited"),
 			Details: "By " + by + ".",
 		})
 	})

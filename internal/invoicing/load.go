@@ -10,6 +10,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/lib/pq"
+
 	"crosswalk/internal/activity"
 	"crosswalk/internal/civil"
 	"crosswalk/internal/invoicing/rule"
@@ -58,6 +60,9 @@ func (l *Loader) Run(ctx context.Context, run *jobs.Run) error {
 	if err != nil {
 		return err
 	}
+	if err := l.begin(ctx, run, months); err != nil {
+		return err
+	}
 	done := 0
 	for _, month := range months {
 		load := monthLoad{Loader: l, run: run, feed: feed, seller: seller, month: month, before: done}
@@ -67,6 +72,21 @@ func (l *Loader) Run(ctx context.Context, run *jobs.Run) error {
 		done += load.rows
 	}
 	return nil
+}
+
+// begin notes that the months are not complete until they are loaded again.
+func (l *Loader) begin(ctx context.Context, run *jobs.Run, months []civil.YearMonth) error {
+	periods := make(pq.StringArray, len(months))
+	for i, month := range months {
+		periods[i] = month.FirstDay().String()
+	}
+	return run.Write(ctx, func(ctx context.Context, tx *postgres.Tx) error {
+		_, err := tx.ExecContext(ctx, `UPDATE invoice_period SET complete = false WHERE seller_id = $1 AND period = ANY($2)`, run.Seller().ID(), periods)
+		if err != nil {
+			return fmt.Errorf("note what is going to be loaded: %w", err)
+		}
+		return nil
+	})
 }
 
 // monthLoad loads one month.
@@ -131,17 +151,23 @@ func (l *monthLoad) report(m merged) []activity.Entry {
 		entries = append(entries, activity.Entry{Level: activity.Warning, Code: code, Title: title, Details: details})
 	}
 	for _, u := range m.UnknownCharges {
-		warn(activity.UnknownChargeType, fmt.Sprintf("%d lines have the unknown charge type %q", u.Lines, u.Text), "They are treated as one-time.")
+		warn(activity.UnknownChargeType, fmt.Sprintf("%s the unknown charge type %q", activity.Count(u.Lines, "line has", "lines have"), u.Text),
+			"Such lines are treated as one-time.")
 	}
 	if m.Mismatched > 0 {
-		warn(activity.TotalMismatch, fmt.Sprintf("The total of %d lines is not quantity times unit price", m.Mismatched), "They are loaded as invoiced.")
+		warn(activity.TotalMismatch, fmt.Sprintf("The total of %s is not quantity times unit price", activity.Count(m.Mismatched, "line", "lines")),
+			"Such lines are loaded as invoiced.")
 	}
 	if m.Duplicates > 0 {
-		warn(activity.DuplicateLine, fmt.Sprintf("%d lines came more than once", m.Duplicates), "The last of each counts.")
+		warn(activity.DuplicateLine, activity.Count(m.Duplicates, "line", "lines")+" came more than once", "The last of each counts.")
+	}
+	if m.Strays > 0 {
+		warn(activity.InvoiceNotInFeed, activity.Count(m.Strays, "line is of an invoice", "lines are of invoices")+" that the Platform does not list",
+			"Such lines were left out. One of the invoices has the Platform id "+m.StrayInvoice+". Load the month again.")
 	}
 	if m.Unlisted > 0 {
-		warn(activity.LinesNotInFeed, fmt.Sprintf("The Platform no longer lists %d lines on a valid invoice of %s", m.Unlisted, l.month),
-			"They were removed, their invoice moved to another month, or it is not valid any more. They will not be posted unless a later load finds them again.")
+		warn(activity.LinesNotInFeed, fmt.Sprintf("The Platform no longer lists %s on a valid invoice of %s", activity.Count(m.Unlisted, "line", "lines"), l.month),
+			"Such a line was removed, its invoice moved to another month, or that is not valid any more. It will not be posted unless a later load finds it again.")
 	}
 	for _, id := range m.UnknownOrganizations {
 		warn(activity.OrganizationNotInFeed, "Invoices name an organization that the Platform does not list", "Its Platform id is "+id+". It was added by that id.")

@@ -17,6 +17,10 @@ type merged struct {
 	Duplicates int
 	// Unlisted counts lines of the period that the Platform lists no longer.
 	Unlisted int
+	// Strays counts rows that were left out because the Platform does not list their invoice, and StrayInvoice is one such
+	// invoice.
+	Strays       int
+	StrayInvoice string
 	// UnknownCharges are counted by what the Platform calls them. Mismatched counts lines whose total is not
 	// quantity times unit price.
 	UnknownCharges []unknownCharge
@@ -50,12 +54,25 @@ func (s *staging) merge(ctx context.Context, seller postgres.SellerID, period ci
 
 // prepare drops rows of invoices that are not valid and repeated row ids, of which the last one counts.
 func (s *staging) prepare(ctx context.Context, m *merged) error {
-	dropped, err := s.exec(ctx, `
-		DELETE FROM staged_line l
-		WHERE NOT EXISTS (SELECT FROM staged_invoice i WHERE i.platform_id = l.invoice_id AND i.valid)`)
+	var dropped struct {
+		Lines        int    `db:"lines"`
+		Strays       int    `db:"strays"`
+		StrayInvoice string `db:"stray_invoice"`
+	}
+	err := s.tx.GetContext(ctx, &dropped, `
+		WITH dropped AS (
+			DELETE FROM staged_line l
+			WHERE NOT EXISTS (SELECT FROM staged_invoice i WHERE i.platform_id = l.invoice_id AND i.valid)
+			RETURNING l.invoice_id
+		)
+		SELECT count(*) AS lines, count(*) FILTER (WHERE i.platform_id IS NULL) AS strays,
+			coalesce(min(d.invoice_id) FILTER (WHERE i.platform_id IS NULL), '') AS stray_invoice
+		FROM dropped d
+		LEFT JOIN (SELECT DISTINCT platform_id FROM staged_invoice) i ON i.platform_id = d.invoice_id`)
 	if err != nil {
 		return fmt.Errorf("drop lines of invoices that are not valid: %w", err)
 	}
+	m.Strays, m.StrayInvoice = dropped.Strays, dropped.StrayInvoice
 	m.Duplicates, err = s.exec(ctx, `
 		DELETE FROM staged_line l
 		USING (
@@ -69,7 +86,7 @@ func (s *staging) prepare(ctx context.Context, m *merged) error {
 	if err != nil {
 		return fmt.Errorf("drop repeated lines: %w", err)
 	}
-	s.rows -= dropped + m.Duplicates
+	s.rows -= dropped.Lines + m.Duplicates
 	return nil
 }
 
@@ -86,12 +103,20 @@ func (s *staging) unknown(ctx context.Context, seller postgres.SellerID, column,
 	return ids, nil
 }
 
-// addOrganizations reads organizations that the store lacks from the feed. One that the feed lacks too is
-// known by its id, all that the lines tell of it.
+// addOrganizations adds organizations of lines that the store lacks.
 func (s *staging) addOrganizations(ctx context.Context, seller postgres.SellerID, feed platform.Feed, m *merged) error {
 	ids, err := s.unknown(ctx, seller, "customer_id", "organization")
-	if err != nil || len(ids) == 0 {
+	if err != nil {
 		return err
+	}
+	return s.readOrganizations(ctx, seller, feed, ids, m)
+}
+
+// readOrganizations reads organizations from the feed. One that the feed lacks is known by its id, all that lines and
+// contracts tell of it.
+func (s *staging) readOrganizations(ctx context.Context, seller postgres.SellerID, feed platform.Feed, ids []string, m *merged) error {
+	if len(ids) == 0 {
+		return nil
 	}
 	found, err := feed.Organizations(ctx, ids)
 	if err != nil {
@@ -111,6 +136,25 @@ func (s *staging) addOrganizations(ctx context.Context, seller postgres.SellerID
 	return err
 }
 
+// addOwners adds the organizations of contracts that the store lacks; they need not be those of the lines.
+func (s *staging) addOwners(ctx context.Context, seller postgres.SellerID, feed platform.Feed, contracts []platform.Contract, m *merged) error {
+	owners := make([]string, len(contracts))
+	for i, c := range contracts {
+		owners[i] = c.CustomerID
+	}
+	var ids []string
+	err := s.tx.SelectContext(ctx, &ids, `
+		SELECT DISTINCT f.id
+		FROM unnest($2::text[]) AS f (id)
+		WHERE NOT EXISTS (SELECT FROM organization o WHERE o.seller_id = $1 AND o.platform_id = f.id)
+		ORDER BY 1`,
+		seller, owners)
+	if err != nil {
+		return fmt.Errorf("find unknown organizations of contracts: %w", err)
+	}
+	return s.readOrganizations(ctx, seller, feed, ids, m)
+}
+
 // addContracts reads contracts that the store lacks from the feed. Of one that the feed lacks too, the lines and
 // their invoices tell the organization and the currency.
 func (s *staging) addContracts(ctx context.Context, seller postgres.SellerID, feed platform.Feed, m *merged) error {
@@ -120,6 +164,9 @@ func (s *staging) addContracts(ctx context.Context, seller postgres.SellerID, fe
 	}
 	found, err := feed.Contracts(ctx, ids)
 	if err != nil {
+		return err
+	}
+	if err := s.addOwners(ctx, seller, feed, found, m); err != nil {
 		return err
 	}
 	if _, err := mapping.SaveContracts(ctx, s.tx, seller, found); err != nil {

@@ -10,17 +10,21 @@ import (
 	"crosswalk/internal/postgres"
 )
 
-// lineColumns are the columns of a line that a load fills and refreshes, and where they come from.
-var lineColumns = []struct{ name, from string }{
-	{"period", "i.period"}, {"invoice_id", "i.id"}, {"invoice_number", "i.number"}, {"invoice_date", "i.date"},
-	{"organization_id", "o.id"}, {"contract_id", "t.id"}, {"offer_id", "f.id"},
-	{"subscription_id", "s.subscription_id"}, {"subscription_name", "s.subscription_name"},
-	{"subscription_start", "s.subscription_start"}, {"subscription_end", "s.subscription_end"},
-	{"description", "s.description"}, {"charge_type", "s.charge_type"}, {"charge_type_text", "s.charge_type_text"},
-	{"custom", "(i.custom OR f.is_custom)"},
-	{"quantity", "s.quantity"}, {"unit_price", "s.unit_price"}, {"unit_cost", "s.unit_cost"}, {"amount", "s.amount"},
-	{"currency", "i.currency"}, {"invoiced_start", "s.invoiced_start"}, {"invoiced_end", "s.invoiced_end"},
-	{"listed", "true"},
+// lineColumns are the columns of a line that a load fills and refreshes, and where they come from. Where a line posts to,
+// and as what, hangs on those that move it.
+var lineColumns = []struct {
+	name, from string
+	moves      bool
+}{
+	{"period", "i.period", true}, {"invoice_id", "i.id", false}, {"invoice_number", "i.number", false}, {"invoice_date", "i.date", true},
+	{"organization_id", "o.id", true}, {"contract_id", "t.id", true}, {"offer_id", "f.id", true},
+	{"subscription_id", "s.subscription_id", true}, {"subscription_name", "s.subscription_name", false},
+	{"subscription_start", "s.subscription_start", false}, {"subscription_end", "s.subscription_end", false},
+	{"description", "s.description", false}, {"charge_type", "s.charge_type", false}, {"charge_type_text", "s.charge_type_text", false},
+	{"custom", "(i.custom OR f.is_custom)", true},
+	{"quantity", "s.quantity", false}, {"unit_price", "s.unit_price", false}, {"unit_cost", "s.unit_cost", false}, {"amount", "s.amount", false},
+	{"currency", "i.currency", true}, {"invoiced_start", "s.invoiced_start", false}, {"invoiced_end", "s.invoiced_end", false},
+	{"listed", "true", false},
 }
 
 // resolved joins a staged line with the records it refers to. Its argument is the seller.
@@ -100,17 +104,23 @@ func (s *staging) findKnown(ctx context.Context, seller postgres.SellerID) (know
 }
 
 // refreshLines brings known lines up to date and returns how many changed. Dates that a rule computed for a line
-// once, or a user set, stay, and so do lines that are posted or being posted, since when soever.
+// once, or a user set, stay, and so do lines that are posted or being posted, since when soever. One that moves gets a new
+// revision: who saw or planned it where it was has to look again.
 func (s *staging) refreshLines(ctx context.Context, seller postgres.SellerID, periods pq.StringArray) (int, error) {
-	var updates, ours, theirs string
+	var updates, ours, theirs, here, there string
 	for _, c := range lineColumns {
 		updates += c.name + " = " + c.from + ", "
 		ours += ", l." + c.name
 		theirs += ", " + c.from
+		if c.moves {
+			here += ", l." + c.name
+			there += ", " + c.from
+		}
 	}
 	updated, err := s.exec(ctx, `
 		UPDATE invoice_line l
-		SET `+updates+`loaded_at = now()
+		SET `+updates+`loaded_at = now(),
+			revision = l.revision + ((true`+here+`) IS DISTINCT FROM (true`+there+`))::int
 		FROM staged_line s
 		JOIN known_line k ON k.position = s.position`+resolved+`
 		WHERE l.seller_id = $1
@@ -171,7 +181,7 @@ func (s *staging) notePeriods(ctx context.Context, seller postgres.SellerID, per
 		WHERE seller_id = $1
 			AND period = $2
 		ON CONFLICT (seller_id, period) DO UPDATE
-		SET line_count = EXCLUDED.line_count, loaded_at = EXCLUDED.loaded_at`,
+		SET line_count = EXCLUDED.line_count, loaded_at = EXCLUDED.loaded_at, complete = true`,
 		seller, period.FirstDay())
 	if err != nil {
 		return fmt.Errorf("note the period: %w", err)

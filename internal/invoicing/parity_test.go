@@ -179,7 +179,7 @@ func (f facts) byRules(l lineFacts) shown {
 		}
 	}
 	known := rule.Facts{
-		SetupComplete: f.view.SetupComplete, InvoiceValid: invoice.valid && l.listed, Excluded: organization.excluded,
+		SetupComplete: f.view.SetupComplete, InvoiceValid: invoice.valid, Unlisted: !l.listed, Excluded: organization.excluded,
 		Company: numbered(f.companies, organization.company), CompanyShared: organization.company != 0 && sharing > 1,
 		Product:          numbered(f.products, f.offers[l.offer-1]),
 		Agreements:       rule.Agreements{Line: numbered(f.agreements, l.agreement), Contract: numbered(f.agreements, contract.agreement)},

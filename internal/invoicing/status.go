@@ -41,14 +41,16 @@ const frozen = "l.state IN ('SYNCING', 'UNCONFIRMED', 'SYNCED')"
 // terms are what the status rules need to know of lines and that lines and totals have under different names, as
 // expressions.
 type terms struct {
-	// billable holds when the line is listed on a valid invoice, reversed when its charge would end before it starts.
-	billable, reversed string
+	// billable holds when the line is listed on a valid invoice, and valid when the invoice is, which totals do not tell.
+	billable, valid string
+	// reversed holds when the charge would end before it starts.
+	reversed string
 	// productMapped holds when the offer is mapped, productDeleted when ConnectWise has the product no longer.
 	productMapped, productDeleted string
 }
 
 var lineTerms = terms{
-	billable: "(i.valid AND l.listed)", reversed: "l.charge_end < l.charge_start",
+	billable: "(i.valid AND l.listed)", valid: "i.valid", reversed: "l.charge_end < l.charge_start",
 	productMapped: "f.psa_product_id IS NOT NULL", productDeleted: "p.deleted",
 }
 
@@ -63,8 +65,8 @@ const sharesCompany = `EXISTS (
 // choice says whose agreement a line would post to, in the words of rule.Reason.
 const choice = `CASE WHEN l.psa_agreement_id IS NOT NULL THEN 'LINE' WHEN t.psa_agreement_id IS NOT NULL THEN 'CONTRACT' ELSE 'CREATED' END`
 
-// obstacle is a reason not to post a line, in SQL: its code, what is at fault where the code leaves that open, and the
-// condition under which it is one, with its arguments and what it joins.
+// obstacle is a reason not to post a line, in SQL: its code, what is at fault where the code leaves that open (null where it
+// does not), and the condition under which it is one, with its arguments and what it joins.
 type obstacle struct {
 	code        rule.BlockerCode
 	fault, when string
@@ -77,7 +79,7 @@ func (o obstacle) reason() string {
 	if o.fault == "" {
 		return "'" + string(o.code) + "'"
 	}
-	return "'" + string(o.code) + ":' || " + o.fault
+	return "concat('" + string(o.code) + "', ':' || " + o.fault + ")"
 }
 
 // What obstacles join.
@@ -92,7 +94,7 @@ var (
 func (v View) obstacles(t terms) []obstacle {
 	return []obstacle{
 		{code: rule.SetupIncomplete, when: "NOT ?::boolean", args: []any{v.SetupComplete}},
-		{code: rule.InvoiceNotValid, when: "NOT " + t.billable, joins: joinInvoice},
+		{code: rule.InvoiceNotValid, fault: "CASE WHEN " + t.valid + " THEN 'LINE' END", when: "NOT " + t.billable, joins: joinInvoice},
 		{code: rule.OrganizationUnmapped, when: "o.psa_company_id IS NULL", joins: joinOrganization},
 		{code: rule.OrganizationExcluded, when: "o.excluded_from_sync", joins: joinOrganization},
 		{code: rule.ProductUnmapped, when: "NOT (" + t.productMapped + ")", joins: joinOffer},

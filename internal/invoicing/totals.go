@@ -64,10 +64,10 @@ var (
 // totalTerms are the terms of totals; those without offers have resolved their product already.
 var (
 	totalTerms = terms{
-		billable: "l.billable", reversed: "l.reversed", productMapped: lineTerms.productMapped, productDeleted: lineTerms.productDeleted,
+		billable: "l.billable", valid: "NULL", reversed: "l.reversed", productMapped: lineTerms.productMapped, productDeleted: lineTerms.productDeleted,
 	}
 	offerlessTerms = terms{
-		billable: "l.billable", reversed: "l.reversed", productMapped: "l.product_mapped", productDeleted: "l.product_deleted",
+		billable: "l.billable", valid: "NULL", reversed: "l.reversed", productMapped: "l.product_mapped", productDeleted: "l.product_deleted",
 	}
 )
 

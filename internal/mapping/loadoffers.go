@@ -35,7 +35,7 @@ func (l *OfferLoader) Run(ctx context.Context, run *jobs.Run) error {
 	}
 	err := run.Log(ctx, activity.Entry{
 		Level: activity.Info, Code: activity.ProductLoadStarted, Title: "Load Products started",
-		Details: fmt.Sprintf("Offers on invoices of the last %d months. Requested by %s.", parameters.Months, run.Job().RequestedBy),
+		Details: fmt.Sprintf("Offers on invoices of the last %s. Requested by %s.", activity.Count(parameters.Months, "month", "months"), run.Job().RequestedBy),
 	})
 	if err != nil {
 		return err
@@ -169,8 +169,8 @@ func (l *offerLoad) store(ctx context.Context) error {
 		counts := jobs.Counts{Created: saved.Created, Updated: saved.Updated, Unchanged: len(offers) - saved.Created - saved.Updated}
 		return counts, l.run.LogTx(ctx, tx, activity.Entry{
 			Level: activity.Info, Code: activity.ProductLoadCompleted, Title: "Load Products completed",
-			Details: fmt.Sprintf("%d offers on %d invoice lines from %s to %s, %d of them new. Products in ConnectWise: %s.",
-				len(offers), l.rows, l.window.From, l.window.To, saved.Created, l.products),
+			Details: fmt.Sprintf("%s on %s from %s to %s, %d of them new. Products in ConnectWise: %s.",
+				activity.Count(len(offers), "offer", "offers"), activity.Count(l.rows, "invoice line", "invoice lines"), l.window.From, l.window.To, saved.Created, l.products),
 		})
 	})
 }

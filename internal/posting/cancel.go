@@ -31,8 +31,8 @@ type open struct {
 }
 
 // cancelVanished ends the lasting Additions of subscriptions that the greatest loaded month does not bill any more.
-// It is the last step of a run over all lines. While the latest load did not come to a good end it is left out:
-// what was not loaded looks as if it were gone.
+// It is the last step of a run over all lines. While the latest load, or the latest one of that month, did not come to a
+// good end it is left out: what was not loaded looks as if it were gone.
 func (p *posting) cancelVanished(ctx context.Context) error {
 	month, why, err := p.completeMonth(ctx)
 	if err != nil {
@@ -78,12 +78,15 @@ func (p *posting) cancelAll(ctx context.Context, month civil.YearMonth) error {
 func (p *posting) completeMonth(ctx context.Context) (month *civil.YearMonth, why string, err error) {
 	var so struct {
 		Greatest civil.Date `db:"greatest"`
+		Complete bool       `db:"complete"`
 		Load     *string    `db:"load"`
 	}
 	err = p.db.Read(ctx, func(ctx context.Context, tx *postgres.Tx) error {
 		return tx.GetContext(ctx, &so, `
-			SELECT (SELECT max(period) FROM invoice_period WHERE seller_id = $1) AS greatest,
-				(SELECT state FROM job WHERE seller_id = $1 AND kind = $2 ORDER BY queued_at DESC, id DESC LIMIT 1) AS load`, p.seller, invoicing.KindLoad)
+			SELECT max(period) AS greatest, coalesce((array_agg(complete ORDER BY period DESC))[1], false) AS complete,
+				(SELECT state FROM job WHERE seller_id = $1 AND kind = $2 ORDER BY queued_at DESC, id DESC LIMIT 1) AS load
+			FROM invoice_period
+			WHERE seller_id = $1`, p.seller, invoicing.KindLoad)
 	})
 	if err != nil {
 		return nil, "", fmt.Errorf("read what is loaded: %w", err)
@@ -91,7 +94,7 @@ func (p *posting) completeMonth(ctx context.Context) (month *civil.YearMonth, wh
 	if so.Greatest.IsZero() {
 		return nil, "", nil
 	}
-	if so.Load != nil && *so.Load != string(jobs.Succeeded) {
+	if !so.Complete || so.Load != nil && *so.Load != string(jobs.Succeeded) {
 		return nil, "The latest load of invoice lines is not complete. Load Invoices again, then post again.", nil
 	}
 	greatest := so.Greatest.YearMonth()
@@ -123,6 +126,11 @@ func (p *posting) openAdditions(ctx context.Context, month civil.YearMonth, afte
 					SELECT l.subscription_id
 					FROM invoice_line l
 					WHERE l.seller_id = $1 AND l.period = $2 AND l.subscription_id IS NOT NULL
+					UNION ALL -- posted lines stay in the month they were posted in when their invoice moves to this one
+					SELECT l.subscription_id
+					FROM invoice i
+					JOIN invoice_line l ON l.seller_id = i.seller_id AND l.invoice_id = i.id
+					WHERE i.seller_id = $1 AND i.period = $2 AND l.period <> $2 AND l.subscription_id IS NOT NULL
 				) AS billed,
 				NOT o.excluded_from_sync AND EXISTS (
 					SELECT
@@ -184,11 +192,15 @@ func (p *posting) cancel(ctx context.Context, month civil.YearMonth, candidates 
 	})
 }
 
-// cancelOne ends an Addition, unless ConnectWise has ended or removed it already.
+// cancelOne ends an Addition, unless ConnectWise has ended or removed it already. One that somebody ended there with a later
+// day keeps that end, and goes on until then if the subscription comes back.
 func (p *posting) cancelOne(ctx context.Context, a open, on civil.Date, live listed) error {
 	current, exists := live.byRecord[a.Record]
-	if !exists || !current.CancelledDate.IsZero() {
+	switch {
+	case !exists, !current.CancelledDate.IsZero() && !current.CancelledDate.After(on):
 		return p.run.Write(ctx, func(ctx context.Context, tx *postgres.Tx) error { return p.retire(ctx, tx, a.ID) })
+	case !current.CancelledDate.IsZero():
+		return p.run.Write(ctx, func(ctx context.Context, tx *postgres.Tx) error { return p.copy(ctx, tx, a.ID, nil, change, current) })
 	}
 	var w *write
 	err := p.run.Write(ctx, func(ctx context.Context, tx *postgres.Tx) error {
@@ -214,10 +226,10 @@ func (p *posting) cancelOne(ctx context.Context, a open, on civil.Date, live lis
 	return err
 }
 
-// cancelledEntry tells of the end of a subscription's Addition.
-func cancelledEntry(w *write, live psa.Addition) activity.Entry {
+// endedEntry tells of the end of a subscription's Addition.
+func endedEntry(title string, w *write, live psa.Addition) activity.Entry {
 	return activity.Entry{
-		Level: activity.Info, Code: activity.AdditionCancelled, Title: "The Addition of a subscription that is gone was ended",
+		Level: activity.Info, Code: activity.AdditionCancelled, Title: title,
 		Details: fmt.Sprintf("Addition %d of agreement %d (%s), with %s.", live.ID, w.Agreement, live.InvoiceDescription, live.CancelledDate),
 	}
 }

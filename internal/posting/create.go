@@ -16,12 +16,14 @@ import (
 
 // agreementless is a contract without an agreement, whose lines go to a company that no other organization shares.
 type agreementless struct {
-	Contract     int64        `db:"contract_id"`
-	Company      psa.RecordID `db:"company_id"`
-	Number       string       `db:"platform_id"`
-	Organization string       `db:"organization_name"`
-	Currency     string       `db:"currency"`
-	// Start is the first day any of its lines is charged.
+	Contract int64        `db:"contract_id"`
+	Company  psa.RecordID `db:"company_id"`
+	Number   string       `db:"platform_id"`
+	// OrganizationID and Organization are whom the lines are of.
+	OrganizationID int64  `db:"organization_id"`
+	Organization   string `db:"organization_name"`
+	Currency       string `db:"currency"`
+	// Start is the first day any of its lines that are not posted is charged, be they part of the run or not.
 	Start civil.Date `db:"charge_start"`
 	// Sent is the name that an agreement was sent with whose creation was not answered. The organization may be called
 	// otherwise since.
@@ -54,13 +56,17 @@ func (p *posting) createAgreements(ctx context.Context, month civil.YearMonth) e
 	var wanted []agreementless
 	err := p.db.Read(ctx, func(ctx context.Context, tx *postgres.Tx) error {
 		return tx.SelectContext(ctx, &wanted, `
-			SELECT i.contract_id, i.company_id, t.platform_id, o.name AS organization_name, t.currency, min(l.charge_start) AS charge_start
+			SELECT i.contract_id, i.company_id, t.platform_id, o.id AS organization_id, o.name AS organization_name, t.currency, (
+					SELECT min(u.charge_start)
+					FROM invoice_line u
+					WHERE u.seller_id = $1 AND u.contract_id = i.contract_id AND u.listed AND u.state IN ('OPEN', 'FAILED')
+				) AS charge_start
 			FROM posting_item i
 			JOIN invoice_line l ON l.seller_id = i.seller_id AND l.id = i.line_id
 			JOIN contract t ON t.seller_id = i.seller_id AND t.id = i.contract_id
 			JOIN organization o ON o.seller_id = l.seller_id AND o.id = l.organization_id
 			WHERE i.seller_id = $1 AND i.job_id = $2 AND i.agreement_id IS NULL AND NOT o.excluded_from_sync
-			GROUP BY 1, 2, 3, 4, 5
+			GROUP BY 1, 2, 3, 4, 5, 6
 			HAVING bool_or(i.period = $3)
 			ORDER BY min(i.invoice_date), 1`, p.seller, p.run.Job().ID, month.FirstDay())
 	})
@@ -140,11 +146,10 @@ func (a agreementless) among(agreements []psa.Agreement, today civil.Date) (psa.
 func (p *posting) intendAgreement(ctx context.Context, a agreementless) (waits bool, err error) {
 	err = p.run.Write(ctx, func(ctx context.Context, tx *postgres.Tx) error {
 		err := tx.GetContext(ctx, &waits, `
-			SELECT o.excluded_from_sync
-			FROM contract t
-			JOIN organization o ON o.seller_id = t.seller_id AND o.id = t.organization_id
-			WHERE t.seller_id = $1 AND t.id = $2
-			FOR SHARE OF o`, p.seller, a.Contract)
+			SELECT excluded_from_sync
+			FROM organization
+			WHERE seller_id = $1 AND id = $2
+			FOR SHARE`, p.seller, a.OrganizationID)
 		if err != nil || waits {
 			return err
 		}
@@ -173,19 +178,25 @@ func (p *posting) sendAgreement(ctx context.Context, a agreementless, company ps
 	var created psa.Agreement
 	underway := p.whileWanted(ctx, func(ctx context.Context, tx *postgres.Tx) (wanted bool, err error) {
 		err = tx.GetContext(ctx, &wanted, `
-			SELECT NOT o.excluded_from_sync
-			FROM contract t
-			JOIN organization o ON o.seller_id = t.seller_id AND o.id = t.organization_id
-			WHERE t.seller_id = $1 AND t.id = $2`, p.seller, a.Contract)
+			SELECT NOT excluded_from_sync
+			FROM organization
+			WHERE seller_id = $1 AND id = $2`, p.seller, a.OrganizationID)
 		return wanted, err
 	})
-	err := p.patiently(ctx, func() (err error) {
-		created, err = p.client.CreateAgreement(underway, psa.NewAgreement{
-			Name: a.name(), TypeID: p.agreementType, CompanyID: a.Company, ContactID: company.DefaultContact,
-			StartDate: a.Start, BillStartDate: a.Start, Currency: a.Currency,
+	create := func(currency string) error {
+		return p.patiently(ctx, func() (err error) {
+			created, err = p.client.CreateAgreement(underway, psa.NewAgreement{
+				Name: a.name(), TypeID: p.agreementType, CompanyID: a.Company, ContactID: company.DefaultContact,
+				StartDate: a.Start, BillStartDate: a.Start, Currency: currency,
+			})
+			return err
 		})
-		return err
-	})
+	}
+	err := create(a.Currency)
+	var unavailable *psa.UnavailableError
+	if errors.As(err, &unavailable) && company.Currency == a.Currency && p.isApart(ctx, err) {
+		err = create("") // its currencies cannot be read, but the company's is the one
+	}
 	var lost *psa.UnconfirmedError
 	var refused *psa.RefusedError
 	switch {
@@ -350,7 +361,7 @@ func (p *posting) settleAgreements(ctx context.Context) error {
 func (p *posting) lostAgreements(ctx context.Context) (lost []lostAgreement, err error) {
 	err = p.db.Read(ctx, func(ctx context.Context, tx *postgres.Tx) error {
 		return tx.SelectContext(ctx, &lost, `
-			SELECT DISTINCT ON (c.contract_id) c.contract_id, c.company_id, t.platform_id, o.name AS organization_name, t.currency,
+			SELECT DISTINCT ON (c.contract_id) c.contract_id, c.company_id, t.platform_id, o.id AS organization_id, o.name AS organization_name, t.currency,
 				$3::date AS charge_start, c.name, c.looked_at IS NOT NULL AS looked_before
 			FROM created_agreement c
 			JOIN contract t ON t.seller_id = c.seller_id AND t.id = c.contract_id

@@ -105,6 +105,16 @@ func (p predecessor) claim() rule.Claim {
 	}
 }
 
+// goesOn reports whether it was over, as far as we know, and bills the line's charge all the same: somebody set another end in
+// ConnectWise, or took it away.
+func (p predecessor) goesOn(l line, live listed) bool {
+	if p.Current || p.Record == nil {
+		return false
+	}
+	current, exists := live.byRecord[*p.Record]
+	return exists && current.CancelledDate != p.CancelledDate && (current.CancelledDate.IsZero() || !current.CancelledDate.Before(l.ChargeStart))
+}
+
 // holdsAnotherCharge reports whether its values are another charge of the line's month.
 func (p predecessor) holdsAnotherCharge(l line) bool {
 	return p.OwnerPeriod == l.Period && p.OwnerID != l.ID
@@ -165,11 +175,10 @@ func decide(l line, before *predecessor, live listed) decision {
 	if before.Unsettled {
 		return decision{wait: true}
 	}
-	if !before.Current {
-		return begin(l, before.Generation+1, 0, live)
-	}
-	if before.Agreement != l.Agreement {
+	if elsewhere := before.Agreement != l.Agreement; elsewhere && before.Current {
 		return decision{wait: true} // it is ended before anything is begun elsewhere
+	} else if !before.Current && (elsewhere || !before.goesOn(l, live)) {
+		return begin(l, before.Generation+1, 0, live)
 	}
 	current, exists := live.byRecord[*before.Record]
 	switch {
@@ -185,9 +194,10 @@ func decide(l line, before *predecessor, live listed) decision {
 	v := l.values(true)
 	d := decision{addition: before.ID, generation: before.Generation, live: current, values: v}
 	d.values.EffectiveDate = current.EffectiveDate
-	if v.CancelledDate.IsZero() && current.CancelledDate != before.CancelledDate && !current.CancelledDate.Before(l.ChargeStart.YearMonth().LastDay()) {
-		// Somebody ended it in ConnectWise, with this month or later. It does not go on behind their back: what the Platform bills
-		// after that day gets an Addition that begins then.
+	chosen := l.EndIsDefault || current.CancelledDate != before.CancelledDate
+	if v.CancelledDate.IsZero() && chosen && !current.CancelledDate.Before(l.ChargeStart.YearMonth().LastDay()) {
+		// It has an end, with this month or later, that somebody chose: for an earlier line here, or in ConnectWise. A charge that
+		// says nothing of an end does not take it away: what the Platform bills after that day gets an Addition that begins then.
 		d.values.CancelledDate = current.CancelledDate
 	}
 	if _, differs := d.values.change(change, current); differs {

@@ -144,11 +144,38 @@ func TestDecide(t *testing.T) {
 			want{Operation: change, Addition: 1, Generation: 1, Live: 900, Start: "2026-04-01"},
 		},
 		{
-			"an end that was written goes when the next line has none",
+			"an end that an earlier line set stays when the next line says nothing of one",
 			func(w *world) {
-				w.before.CancelledDate, w.live[0].CancelledDate = day("2026-05-31"), day("2026-05-31")
+				w.before.CancelledDate, w.live[0].CancelledDate = day("2026-12-31"), day("2026-12-31")
+			},
+			want{Addition: 1, Generation: 1, Live: 900, Start: "2026-04-01", End: "2026-12-31"},
+		},
+		{
+			"an end that an earlier line set goes when a rule says that there is none",
+			func(w *world) {
+				w.line.EndIsDefault = false
+				w.before.CancelledDate, w.live[0].CancelledDate = day("2026-12-31"), day("2026-12-31")
 			},
 			want{Operation: change, Addition: 1, Generation: 1, Live: 900, Start: "2026-04-01"},
+		},
+		{
+			"an Addition that is over and whose end somebody took away goes on",
+			func(w *world) { w.before.Current, w.before.CancelledDate = false, day("2026-04-30") },
+			want{Addition: 1, Generation: 1, Live: 900, Start: "2026-04-01"},
+		},
+		{
+			"an Addition that is over and that somebody has end with a later day goes on until then",
+			func(w *world) {
+				w.before.Current, w.live[0].CancelledDate = false, day("2026-12-31")
+			},
+			want{Addition: 1, Generation: 1, Live: 900, Start: "2026-04-01", End: "2026-12-31"},
+		},
+		{
+			"an Addition that is over, goes on and has another product is ended first",
+			func(w *world) {
+				w.before.Current, w.before.CancelledDate, w.line.Product = false, day("2026-04-15"), 8
+			},
+			want{Operation: end, Addition: 1, Generation: 1, Live: 900, End: "2026-04-30"},
 		},
 		{
 			"an Addition that somebody ended before the charge is followed by another one",

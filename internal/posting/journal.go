@@ -98,6 +98,13 @@ func (p *posting) own(ctx context.Context, tx *postgres.Tx, l line, d decision) 
 		}
 	}
 	if d.addition != 0 {
+		if d.operation == end {
+			return d.addition, nil
+		}
+		_, err := tx.ExecContext(ctx, `UPDATE addition SET current = true WHERE seller_id = $1 AND id = $2 AND NOT current`, p.seller, d.addition)
+		if err != nil {
+			return 0, fmt.Errorf("note that Addition %d goes on: %w", d.addition, err)
+		}
 		return d.addition, nil
 	}
 	var subscription *string
@@ -143,9 +150,12 @@ func (p *posting) confirm(ctx context.Context, w *write, live psa.Addition) erro
 		}
 		switch {
 		case w.LineID == nil:
-			return jobs.Counts{Cancelled: 1}, p.run.LogTx(ctx, tx, cancelledEntry(w, live))
+			return jobs.Counts{Cancelled: 1}, p.run.LogTx(ctx, tx, endedEntry("The Addition of a subscription that is gone was ended", w, live))
 		case w.Operation == end:
-			return jobs.Counts{}, p.release(ctx, tx, w)
+			if err := p.release(ctx, tx, w); err != nil {
+				return jobs.Counts{}, err
+			}
+			return jobs.Counts{}, p.run.LogTx(ctx, tx, endedEntry("An Addition was ended, because another one takes its place", w, live))
 		}
 		posted = true
 		counts := jobs.Counts{Created: 1}

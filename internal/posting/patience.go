@@ -3,11 +3,13 @@ package posting
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
 
+	"crosswalk/internal/activity"
 	"crosswalk/internal/jobs"
 	"crosswalk/internal/psa"
 )
@@ -68,6 +70,34 @@ func (p *posting) patiently(ctx context.Context, call func() error) error {
 type progress struct {
 	mu          sync.Mutex
 	done, total int
+	// excluded and changed are lines skipped because of what somebody did since the run began.
+	excluded, changed int
+}
+
+// skip counts a line that is left to the next run.
+func (p *progress) skip(l line) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if l.Excluded {
+		p.excluded++
+	} else {
+		p.changed++
+	}
+}
+
+// skipped tells of the lines that were skipped under way, and of those left because they wait for something.
+func (p *progress) skipped(waiting int) (entries []activity.Entry) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	warn := func(code activity.Code, lines int, title, details string) {
+		if lines > 0 {
+			entries = append(entries, activity.Entry{Level: activity.Warning, Code: code, Title: fmt.Sprintf(title, count(lines, "line", "lines")), Details: details})
+		}
+	}
+	warn(activity.LinesSkippedExcluded, p.excluded, "%s of organizations that were excluded meanwhile were left out", "Set Excluded from Sync to No to post them.")
+	warn(activity.LinesSkippedChanged, p.changed, "%s that changed meanwhile were left out", "They were edited, loaded anew or withdrawn since the run began. Post again.")
+	warn(activity.LinesSkippedWaiting, waiting, "%s could not be posted yet", "ConnectWise has not settled something that they depend on. Post again.")
+	return entries
 }
 
 func (p *progress) begin(planned, remaining int) {

@@ -97,7 +97,11 @@ func (p *Poster) Run(ctx context.Context, run *jobs.Run) error {
 		return mapping.Explain(err)
 	}
 	defer attempt.locks.Close()
-	return mapping.Explain(attempt.work(ctx))
+	err = attempt.work(ctx)
+	if err != nil && (run.Cancelled() || ctx.Err() == nil) {
+		attempt.tellWritten(ctx)
+	}
+	return mapping.Explain(err)
 }
 
 func (p *Poster) begin(ctx context.Context, run *jobs.Run) (*posting, error) {
@@ -235,11 +239,24 @@ func (p *posting) finish(ctx context.Context) error {
 		if err != nil {
 			return jobs.Counts{}, err
 		}
+		entries = append(entries, p.progress.skipped(left)...)
 		return counts, p.run.LogTx(ctx, tx, append(entries, activity.Entry{
 			Level: activity.Info, Code: activity.LineSyncCompleted, Title: "Invoice lines were posted",
 			Details: fmt.Sprintf("%s created, %d changed, %d as they were, %d ended; %s skipped, %d failed.",
 				count(so.Created, "Addition", "Additions"), so.Updated, so.Unchanged, so.Cancelled, count(so.Skipped+left, "line", "lines"), so.Failed),
 		})...)
+	})
+}
+
+// tellWritten tells the log what was written by a run that ends before its time. That the run itself ended is told by others,
+// so that nothing is lost where this fails.
+func (p *posting) tellWritten(ctx context.Context) {
+	_ = p.run.Write(context.WithoutCancel(ctx), func(ctx context.Context, tx *postgres.Tx) error {
+		entries, err := p.written(ctx, tx)
+		if err != nil || len(entries) == 0 {
+			return err
+		}
+		return p.run.LogTx(ctx, tx, entries...)
 	})
 }
 

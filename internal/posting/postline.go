@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"maps"
 
+	"crosswalk/internal/activity"
+	"crosswalk/internal/civil"
 	"crosswalk/internal/jobs"
 	"crosswalk/internal/postgres"
 	"crosswalk/internal/psa"
@@ -37,10 +39,11 @@ type decider func(line, *predecessor, listed) decision
 // commit. It returns nil where nothing is to be sent: the line is done, or out of reach, or has to wait.
 func (p *posting) claim(ctx context.Context, id int64, agreement psa.RecordID, live listed, decide decider) (*write, error) {
 	var w *write
-	done := false
-	err := p.run.WriteCounted(ctx, func(ctx context.Context, tx *postgres.Tx) (jobs.Counts, error) {
-		w, done = nil, false
-		l, err := p.lock(ctx, tx, id)
+	done, skipped := false, false
+	var l *line
+	err := p.run.WriteCounted(ctx, func(ctx context.Context, tx *postgres.Tx) (counts jobs.Counts, err error) {
+		w, done, skipped = nil, false, false
+		l, err = p.lock(ctx, tx, id)
 		if err != nil || l == nil {
 			return jobs.Counts{}, err
 		}
@@ -52,7 +55,7 @@ func (p *posting) claim(ctx context.Context, id int64, agreement psa.RecordID, l
 			return jobs.Counts{}, nil // it waits for its own lost write
 		case !l.Valid, l.Excluded, l.Revision != l.PlannedRevision:
 			// Somebody changed something about it since the run began; the next run takes that into account.
-			done = true
+			done, skipped = true, true
 			return jobs.Counts{Skipped: 1}, p.finishItem(ctx, tx, id)
 		}
 		before, err := p.predecessor(ctx, tx, *l)
@@ -62,6 +65,9 @@ func (p *posting) claim(ctx context.Context, id int64, agreement psa.RecordID, l
 		d := decide(*l, before, live)
 		if d.wait {
 			return jobs.Counts{}, nil
+		}
+		if d.live.ID != 0 && d.operation != end {
+			l.Product = d.live.ProductID // one that was posted before, by a database that is no more, stays what it is
 		}
 		addition, err := p.own(ctx, tx, *l, d)
 		if err != nil {
@@ -82,6 +88,9 @@ func (p *posting) claim(ctx context.Context, id int64, agreement psa.RecordID, l
 	})
 	if err == nil && done {
 		p.progress.step(p.run)
+	}
+	if err == nil && skipped {
+		p.progress.skip(*l)
 	}
 	return w, err
 }
@@ -163,6 +172,8 @@ func (p *posting) execute(ctx context.Context, w *write, live listed) (again boo
 	var lost *psa.UnconfirmedError
 	var refused *psa.RefusedError
 	switch {
+	case err == nil && w.Operation == end && answer.CancelledDate != w.CancelledDate:
+		return p.unmoved(ctx, w, live)
 	case err == nil:
 		live.put(answer)
 		return w.Operation == end, p.confirm(ctx, w, answer)
@@ -173,7 +184,11 @@ func (p *posting) execute(ctx context.Context, w *write, live listed) (again boo
 	case errors.As(err, &refused) && psa.IsNotFound(err) && w.Operation != create:
 		return p.missing(ctx, w, live)
 	case errors.As(err, &refused):
-		return false, p.refuse(ctx, w, p.explain(ctx, w, err))
+		why := p.explain(ctx, w, err)
+		if w.Operation == end && p.agreement(w.Agreement).IsClosed(p.today) {
+			return true, p.letGo(ctx, w)
+		}
+		return false, p.refuse(ctx, w, why)
 	}
 	return false, errors.Join(err, p.drop(ctx, w))
 }
@@ -191,17 +206,51 @@ func (p *posting) missing(ctx context.Context, w *write, live listed) (again boo
 	return true, p.drop(ctx, w)
 }
 
+// unmoved deals with an end that ConnectWise accepted and then did not show. Nothing takes the place of an Addition that bills.
+func (p *posting) unmoved(ctx context.Context, w *write, live listed) (again bool, err error) {
+	if err := p.listAgain(ctx, w.Agreement, live); err != nil {
+		return false, errors.Join(err, p.lose(ctx, w))
+	}
+	if addition, ended := w.arrived(live); ended {
+		return true, p.confirm(ctx, w, addition)
+	}
+	return false, p.refuse(ctx, w, refusal{Refused, fmt.Sprintf("ConnectWise accepted that Addition %d of agreement %d ends with %s, but did not end it. "+
+		"End it in ConnectWise; then post again.", *w.Record, w.Agreement, w.CancelledDate)})
+}
+
+// letGo gives up an Addition that cannot be ended because its agreement is closed: nothing on it is billed any more.
+func (p *posting) letGo(ctx context.Context, w *write) error {
+	return p.settleAs(ctx, w, writeDropped, func(ctx context.Context, tx *postgres.Tx) (jobs.Counts, error) {
+		if err := p.retire(ctx, tx, w.AdditionID); err != nil {
+			return jobs.Counts{}, err
+		}
+		if err := p.release(ctx, tx, w); err != nil {
+			return jobs.Counts{}, err
+		}
+		return jobs.Counts{}, p.run.LogTx(ctx, tx, activity.Entry{
+			Level: activity.Warning, Code: activity.AdditionLeft, Title: "An Addition stays without an end, because its agreement is closed",
+			Details: fmt.Sprintf("Addition %d of agreement %d (%s). Its subscription is not billed there any more. Should the agreement be reopened, end the Addition in ConnectWise first.",
+				*w.Record, w.Agreement, w.live.InvoiceDescription),
+		})
+	})
+}
+
 // explain says what a refusal means, with a look at the agreement.
 func (p *posting) explain(ctx context.Context, w *write, err error) refusal {
 	agreement := p.agreement(w.Agreement)
 	if p.learn(ctx, []psa.RecordID{w.Agreement}) == nil {
 		agreement = p.agreement(w.Agreement)
 	}
-	effective := w.EffectiveDate
 	if w.Operation == end {
-		effective = w.live.EffectiveDate
+		var refused *psa.RefusedError
+		errors.As(err, &refused)
+		return refusal{Refused, fmt.Sprintf("Addition %d of agreement %d has to end with %s, and ConnectWise refused that: %s "+
+			"End it in ConnectWise; then post again.", *w.Record, w.Agreement, w.CancelledDate, quote(refused))}
 	}
-	return refusalOf(err, agreement, effective, p.today)
+	if w.Operation == change {
+		agreement.BillStartDate = civil.Date{} // when an Addition that is there begins was accepted before
+	}
+	return refusalOf(err, agreement, w.EffectiveDate, p.today)
 }
 
 // errUnwanted is why a write is not sent after all.

@@ -73,7 +73,11 @@ func refusalOf(err error, agreement psa.Agreement, effective, today civil.Date) 
 }
 
 func missing(what string) refusal {
-	return refusal{RecordMissing, "ConnectWise no longer has the " + what + ". Sync Organizations, map to a record that exists, then post again."}
+	refresh := "Sync Organizations"
+	if what == "product" {
+		refresh = "Load Products"
+	}
+	return refusal{RecordMissing, "ConnectWise no longer has the " + what + ". " + refresh + ", map to a record that exists, then post again."}
 }
 
 func closed() refusal {

@@ -36,7 +36,7 @@ var agreements = maybe(rapid.Custom(func(t *rapid.T) psa.Agreement {
 
 var facts = rapid.Custom(func(t *rapid.T) rule.Facts {
 	f := rule.Facts{
-		SetupComplete: often.Draw(t, "set-up complete"), InvoiceValid: often.Draw(t, "invoice valid"), Excluded: rarely.Draw(t, "excluded"),
+		SetupComplete: often.Draw(t, "set-up complete"), InvoiceValid: often.Draw(t, "invoice valid"), Unlisted: rarely.Draw(t, "unlisted"), Excluded: rarely.Draw(t, "excluded"),
 		Agreements: rule.Agreements{
 			Line: agreements.Draw(t, "line's agreement"), Contract: agreements.Draw(t, "contract's agreement"), Created: agreements.Draw(t, "created agreement"),
 		},
@@ -99,7 +99,7 @@ func TestReadyIsWhatMayPost(t *testing.T) {
 		if origin == rule.NoAgreement {
 			currency = cmp.Or(f.Company.Currency, f.ContractCurrency)
 		}
-		mayPost := f.SetupComplete && f.InvoiceValid && !f.Excluded &&
+		mayPost := f.SetupComplete && f.InvoiceValid && !f.Unlisted && !f.Excluded &&
 			f.Company.ID != 0 && !f.Company.Deleted &&
 			f.Product.ID != 0 && !f.Product.Deleted &&
 			(chosen || !f.CompanyShared) &&

@@ -57,6 +57,7 @@ func Reasons(f Facts) []Reason {
 
 	r.when(!f.SetupComplete, Reason(SetupIncomplete))
 	r.when(!f.InvoiceValid, Reason(InvoiceNotValid))
+	r.when(f.InvoiceValid && f.Unlisted, InvoiceNotValid.of("LINE"))
 	r.when(f.Company.ID == 0, Reason(OrganizationUnmapped))
 	r.when(f.Excluded, Reason(OrganizationExcluded))
 	r.when(f.Product.ID == 0, Reason(ProductUnmapped))

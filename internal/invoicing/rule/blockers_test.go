@@ -64,8 +64,12 @@ func TestBlockers(t *testing.T) {
 		"nothing blocks a line whose facts are all right": {func(*rule.Facts) {}, nil},
 		"the set-up is incomplete":                        {func(f *rule.Facts) { f.SetupComplete = false }, []string{"SETUP_INCOMPLETE of "}},
 		"the invoice is not valid":                        {func(f *rule.Facts) { f.InvoiceValid = false }, []string{"INVOICE_NOT_VALID of INVOICE_LINE"}},
-		"the organization is excluded":                    {func(f *rule.Facts) { f.Excluded = true }, []string{"ORGANIZATION_EXCLUDED of ORGANIZATION"}},
-		"the offer is not mapped":                         {func(f *rule.Facts) { f.Product = psa.Product{} }, []string{"PRODUCT_UNMAPPED of OFFER"}},
+		"the line is not listed":                          {func(f *rule.Facts) { f.Unlisted = true }, []string{"INVOICE_NOT_VALID of INVOICE_LINE"}},
+		"an invoice that is not valid lists no line": {
+			func(f *rule.Facts) { f.InvoiceValid, f.Unlisted = false, true }, []string{"INVOICE_NOT_VALID of INVOICE_LINE"},
+		},
+		"the organization is excluded": {func(f *rule.Facts) { f.Excluded = true }, []string{"ORGANIZATION_EXCLUDED of ORGANIZATION"}},
+		"the offer is not mapped":      {func(f *rule.Facts) { f.Product = psa.Product{} }, []string{"PRODUCT_UNMAPPED of OFFER"}},
 		"the organization is not mapped, and its agreement is judged once it is": {
 			func(f *rule.Facts) { f.Company = psa.Company{} }, []string{"ORGANIZATION_UNMAPPED of ORGANIZATION"},
 		},
@@ -210,6 +214,25 @@ func TestBlockers(t *testing.T) {
 				t.Errorf("Blockers(%+v) (-want +got):\n%s", facts, diff)
 			}
 		})
+	}
+}
+
+func TestBlockersTellAnInvoiceThatIsNotValidFromALineThatIsGone(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		valid, unlisted bool
+		want            rule.Reason
+		message         string
+	}{
+		{false, false, "INVOICE_NOT_VALID", "The invoice is not verified, or not any more. Verify it on the Platform and load its month again."},
+		{false, true, "INVOICE_NOT_VALID", "The invoice is not verified, or not any more. Verify it on the Platform and load its month again."},
+		{true, true, "INVOICE_NOT_VALID:LINE", "The Platform does not list the line any more. It is not posted unless a later load finds it again."},
+	} {
+		facts := ready()
+		facts.InvoiceValid, facts.Unlisted = c.valid, c.unlisted
+		if got := rule.Reasons(facts); len(got) != 1 || got[0] != c.want || got[0].Explain().Message != c.message {
+			t.Errorf("with the invoice valid %t and the line unlisted %t the reasons are %v, want %s", c.valid, c.unlisted, got, c.want)
+		}
 	}
 }
 

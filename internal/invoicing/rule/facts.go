@@ -12,6 +12,8 @@ type Facts struct {
 	// SetupComplete says that ConnectWise credentials are saved and an Agreement Type is chosen.
 	SetupComplete bool
 	InvoiceValid  bool
+	// Unlisted says that the Platform lists the line no longer.
+	Unlisted bool
 	// Excluded says that the organization is kept out of ConnectWise.
 	Excluded bool
 	// Company is the one the organization is mapped to. CompanyShared says that other organizations are too, so

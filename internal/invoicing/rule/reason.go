@@ -28,11 +28,12 @@ var explanations = map[Reason]struct {
 	subject Subject
 	message string
 }{
-	"SETUP_INCOMPLETE":      {NoSubject, "ConnectWise is not set up. Save its credentials and choose an Agreement Type in Settings."},
-	"INVOICE_NOT_VALID":     {SubjectLine, "The invoice is not verified, or not any more. Verify it on the Platform and load its month again."},
-	"ORGANIZATION_UNMAPPED": {SubjectOrganization, "The organization is not mapped. Map it to a company."},
-	"ORGANIZATION_EXCLUDED": {SubjectOrganization, "The organization is excluded from sync. Set Excluded from Sync to No to post its lines."},
-	"PRODUCT_UNMAPPED":      {SubjectOffer, "The offer is not mapped. Map it to a product."},
+	"SETUP_INCOMPLETE":       {NoSubject, "ConnectWise is not set up. Save its credentials and choose an Agreement Type in Settings."},
+	"INVOICE_NOT_VALID":      {SubjectLine, "The invoice is not verified, or not any more. Verify it on the Platform and load its month again."},
+	"INVOICE_NOT_VALID:LINE": {SubjectLine, "The Platform does not list the line any more. It is not posted unless a later load finds it again."},
+	"ORGANIZATION_UNMAPPED":  {SubjectOrganization, "The organization is not mapped. Map it to a company."},
+	"ORGANIZATION_EXCLUDED":  {SubjectOrganization, "The organization is excluded from sync. Set Excluded from Sync to No to post its lines."},
+	"PRODUCT_UNMAPPED":       {SubjectOffer, "The offer is not mapped. Map it to a product."},
 	"AGREEMENT_REQUIRED": {SubjectContract, "Several organizations share this company, so an agreement must be chosen by hand. " +
 		"Choose one of the company's for the contract, or for this line."},
 

@@ -22,6 +22,9 @@ func (c *Client) currencyID(ctx context.Context, code string) (psa.RecordID, err
 		kind: "currencies", scope: topLevel, path: "/finance/currencies", complete: true, operation: "list currencies",
 	}
 	records, err := c.currenciesWithCode(ctx, list, code)
+	if errors.Is(err, errEndpointMissing) {
+		return 0, &psa.UnavailableError{Reason: "ConnectWise does not show its currencies", Unauthorized: true, NoPermission: true, Err: err}
+	}
 	if err != nil {
 		return 0, err
 	}
