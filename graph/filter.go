@@ -63,7 +63,7 @@ type idFilter struct {
 	ids              []string
 }
 
-// withIDs joins conditions with those of the id filters that are given.
+// withIDs joins the conditions of a filter with those of its members that take ids, as long as they are not too many.
 func withIDs(conditions []grid.Condition, filters ...idFilter) (grid.Condition, error) {
 	for _, f := range filters {
 		if f.ids == nil {
@@ -75,5 +75,6 @@ func withIDs(conditions []grid.Condition, filters ...idFilter) (grid.Condition, 
 		}
 		conditions = append(conditions, grid.OneOf(f.column, numbers))
 	}
-	return grid.All(conditions...), nil
+	all := grid.All(conditions...)
+	return all, grid.CheckSize(all)
 }

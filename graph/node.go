@@ -4,6 +4,10 @@ import (
 	"context"
 	"slices"
 
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
 	"crosswalk/graph/loaders"
 	"crosswalk/graph/model"
 	"crosswalk/internal/postgres"
@@ -20,16 +24,17 @@ func (r *queryResolver) Node(ctx context.Context, id string) (model.Node, error)
 	return found[number], err
 }
 
-// Nodes resolves many records by their ids, in their order.
+// Nodes resolves many records by their ids, in their order. What is no id is an error at its place, and the others stand.
 func (r *queryResolver) Nodes(ctx context.Context, ids []string) ([]model.Node, error) {
 	if err := checkLength(len(ids)); err != nil {
 		return nil, err
 	}
 	byType := make(map[string][]int64)
-	for _, id := range ids {
+	for i, id := range ids {
 		typeName, number, err := parseNodeID(id)
 		if err != nil {
-			return nil, badInput(err.Error())
+			graphql.AddError(ctx, atItem(ctx, i, badInput(err.Error())))
+			continue
 		}
 		byType[typeName] = append(byType[typeName], number)
 	}
@@ -48,6 +53,11 @@ func (r *queryResolver) Nodes(ctx context.Context, ids []string) ([]model.Node, 
 		nodes[i] = found[id]
 	}
 	return nodes, nil
+}
+
+// atItem is an error about one item of the list that is being resolved.
+func atItem(ctx context.Context, i int, err error) error {
+	return graphql.AddFieldLocationToError(ctx, gqlerror.WrapPath(append(graphql.GetPath(ctx), ast.PathIndex(i)), err))
 }
 
 // reading runs a read for the caller's seller, as Resolver.read and readMapping do.

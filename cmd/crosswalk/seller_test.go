@@ -131,6 +131,23 @@ func TestFromASellerToARevokedToken(t *testing.T) {
 	}
 }
 
+func TestValidityOfATokenInWords(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	before, after := now.Add(-time.Hour), now.Add(time.Hour)
+	for want, token := range map[string]account.Token{
+		"until it is revoked":          {},
+		"until 2026-11-23T13:00:00Z":   {ExpiresAt: &after},
+		"expired 2026-11-23T11:00:00Z": {ExpiresAt: &before},
+		"expired 2026-11-23T12:00:00Z": {ExpiresAt: &now},
+		"revoked 2026-11-23T11:00:00Z": {ExpiresAt: &after, RevokedAt: &before},
+	} {
+		if got := validity(token, now); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 func TestAdministrationRefusesWithTheNamesOfTheFlags(t *testing.T) {
 	t.Parallel()
 	a := newAdministration(t)

@@ -49,7 +49,7 @@ func (c *tokenIssueCommand) Run(ctx context.Context, stdout io.Writer) error {
 		return flagErrors(err)
 	}
 	fmt.Fprintf(os.Stderr, "Token %d for %q, %s of seller %s, %s. It is shown only now:\n",
-		token.ID, token.Subject, token.Role, token.Seller, validity(token))
+		token.ID, token.Subject, token.Role, token.Seller, validity(token, time.Now()))
 	_, err = fmt.Fprintln(stdout, text)
 	return err
 }
@@ -97,16 +97,18 @@ func (c *tokenListCommand) Run(ctx context.Context, stdout io.Writer) error {
 	table := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "ID\tBEGINS WITH\tROLE\tSUBJECT\tVALID")
 	for _, token := range tokens {
-		fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\n", token.ID, token.Hint, token.Role, token.Subject, validity(token))
+		fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\n", token.ID, token.Hint, token.Role, token.Subject, validity(token, time.Now()))
 	}
 	return table.Flush()
 }
 
-// validity says how long a token lasts, in words.
-func validity(token account.Token) string {
+// validity says how long a token lasts or lasted, in words.
+func validity(token account.Token, now time.Time) string {
 	switch {
 	case token.RevokedAt != nil:
 		return "revoked " + token.RevokedAt.UTC().Format(time.RFC3339)
+	case token.ExpiresAt != nil && !token.ExpiresAt.After(now):
+		return "expired " + token.ExpiresAt.UTC().Format(time.RFC3339)
 	case token.ExpiresAt != nil:
 		return "until " + token.ExpiresAt.UTC().Format(time.RFC3339)
 	}

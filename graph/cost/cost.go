@@ -40,14 +40,16 @@ var weights = map[string]int64{
 }
 
 // Of returns what an operation costs whose variables are known: one for every
-// value in the answer, and more for those that may need ConnectWise. A page
-// counts as many rows as it was asked for, even if there are fewer. Fields left
-// out by @skip and @include cost nothing.
+// value in the answer, and more for those that may need ConnectWise, and one
+// for every condition of a filter. A page counts as many rows as it was asked
+// for, even if there are fewer. Fields left out by @skip and @include cost
+// nothing.
 func Of(operation *graphql.OperationContext) int {
 	reckoning := reckoning{
 		fragments: operation.Doc.Fragments,
 		variables: operation.Variables,
 		known:     map[spread]int64{},
+		used:      map[use]sent{},
 	}
 	return int(reckoning.selections(operation.Operation.SelectionSet, lists{}))
 }
@@ -72,6 +74,8 @@ type reckoning struct {
 	variables map[string]any
 	// known are the costs of the fragments that have been reckoned.
 	known map[spread]int64
+	// used is what there is in the variables that have been looked through.
+	used map[use]sent
 }
 
 func (r reckoning) selections(set ast.SelectionSet, within lists) int64 {
@@ -116,7 +120,9 @@ func (r reckoning) field(field *ast.Field, within lists) int64 {
 	if !heavy {
 		weight = 1
 	}
-	inner := r.lists(field)
+	given := r.arguments(field)
+	weight += (given.conditions + oneCondition - 1) / oneCondition
+	inner := r.lists(field, given.longest)
 	times := int64(1)
 	if field.Definition.Type.Elem != nil {
 		times = usualList
@@ -133,15 +139,11 @@ func (r reckoning) field(field *ast.Field, within lists) int64 {
 }
 
 // lists tells how long the lists are that a field holds or, being one, has: as
-// many rows as it is asked for or, where it cannot be asked, as many as it is
-// given.
-func (r reckoning) lists(field *ast.Field) lists {
+// many rows as it is asked for or, where it cannot be asked, as many as the
+// longest list that it is given.
+func (r reckoning) lists(field *ast.Field, longest int64) lists {
 	arguments := field.Definition.Arguments
 	if arguments.ForName("first") == nil {
-		longest := int64(0)
-		for _, argument := range field.Arguments {
-			longest = max(longest, r.longest(argument.Value))
-		}
 		return lists{rows: min(longest, largestPage)}
 	}
 	for _, name := range []string{"first", "last"} {
@@ -192,38 +194,101 @@ func (r reckoning) integer(value *ast.Value) (int64, bool) {
 	return number, err == nil
 }
 
-// longest is the length of the longest list in a value.
-func (r reckoning) longest(value *ast.Value) int64 {
-	if value.Kind == ast.Variable {
-		return longestIn(r.variables[value.Raw])
-	}
-	var longest int64
-	if value.Kind == ast.ListValue {
-		longest = int64(len(value.Children))
-	}
-	for _, child := range value.Children {
-		longest = max(longest, r.longest(child.Value))
-	}
-	return longest
+// sent is what there is in the arguments of a field.
+type sent struct {
+	// longest is the length of the longest list.
+	longest int64
+	// conditions is the weight of the values in filters.
+	conditions int64
 }
 
-// longestIn is the same for the value of a variable. Lists are not always
-// lists of any, because gqlparser makes some itself.
-func longestIn(value any) int64 {
-	if members, ok := value.(map[string]any); ok {
-		var longest int64
-		for _, member := range members {
-			longest = max(longest, longestIn(member))
+// The weights of a value in a filter: of one by itself, and of one in a list, where ten count as one condition.
+const (
+	oneCondition = 10
+	oneOfMany    = 1
+)
+
+func (s *sent) add(other sent) {
+	s.longest = max(s.longest, other.longest)
+	s.conditions += other.conditions
+}
+
+// arguments tells what a field is given.
+func (r reckoning) arguments(field *ast.Field) sent {
+	var total sent
+	for _, argument := range field.Arguments {
+		total.add(r.value(argument.Value, memberWeight(0, argument.Name)))
+	}
+	return total
+}
+
+// memberWeight is the weight of a member by its name, in an object that has weight itself if it is in a filter.
+func memberWeight(object int64, name string) int64 {
+	if object > 0 || name == "filter" {
+		return oneCondition
+	}
+	return 0
+}
+
+// value tells what there is in a value of the document, where one that is no list and no object has a weight.
+func (r reckoning) value(value *ast.Value, weight int64) sent {
+	var total sent
+	switch value.Kind {
+	case ast.NullValue:
+	case ast.Variable:
+		return r.variable(value.Raw, weight)
+	case ast.ListValue:
+		total.longest = int64(len(value.Children))
+		for _, child := range value.Children {
+			total.add(r.value(child.Value, min(weight, oneOfMany)))
 		}
-		return longest
+	case ast.ObjectValue:
+		for _, child := range value.Children {
+			total.add(r.value(child.Value, memberWeight(weight, child.Name)))
+		}
+	default:
+		total.conditions = weight
+	}
+	return total
+}
+
+// use is a variable in a place where its value has a weight.
+type use struct {
+	variable string
+	weight   int64
+}
+
+// variable tells the same of a variable, which is looked through once, however often it is used.
+func (r reckoning) variable(name string, weight int64) sent {
+	at := use{name, weight}
+	total, ok := r.used[at]
+	if !ok {
+		total = sentIn(r.variables[name], weight)
+		r.used[at] = total
+	}
+	return total
+}
+
+// sentIn tells the same of the value of a variable. Lists are not always
+// lists of any, because gqlparser makes some itself.
+func sentIn(value any, weight int64) sent {
+	var total sent
+	if members, ok := value.(map[string]any); ok {
+		for name, member := range members {
+			total.add(sentIn(member, memberWeight(weight, name)))
+		}
+		return total
 	}
 	items := reflect.ValueOf(value)
-	if items.Kind() != reflect.Slice {
-		return 0
+	switch items.Kind() {
+	case reflect.Invalid: // null
+	case reflect.Slice:
+		total.longest = int64(items.Len())
+		for i := range items.Len() {
+			total.add(sentIn(items.Index(i).Interface(), min(weight, oneOfMany)))
+		}
+	default:
+		total.conditions = weight
 	}
-	longest := int64(items.Len())
-	for i := range items.Len() {
-		longest = max(longest, longestIn(items.Index(i).Interface()))
-	}
-	return longest
+	return total
 }

@@ -77,6 +77,20 @@ func TestOf(t *testing.T) {
 			"mutation ($input: MapOrganizationsInput!) { mapOrganizations(input: $input) { organizations { id } } }",
 			`{"input": {"mappings": [{"organizationId": "a", "psaCompanyId": "b"}, {"organizationId": "c", "psaCompanyId": "d"}]}}`, 1 + 1 + 2,
 		},
+		{"conditions of a filter", `{ organizations(filter: {status: [NEW], name: {eq: "a", contains: "b"}}) { totalCount } }`, "", 1 + 1 + 3},
+		{"ten values of a list count as one condition", `{ organizations(filter: {psaStatus: ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"]}) { totalCount } }`, "", 1 + 1 + 1},
+		{
+			"conditions in a variable, wherever it is used", "query ($f: OrganizationFilter!) { organizations(filter: {or: [$f, {not: $f}, {name: {isNull: true}}]}) { totalCount } }",
+			`{"f": {"id": ["a", "b"], "or": [{"name": {"eq": "x"}}, {"name": {"in": ["a", "b", "c"]}}, {"name": null}]}}`, 1 + 1 + 4,
+		},
+		{
+			"conditions below each of many rows", `{ organizations(first: 10) { nodes { invoiceLines(filter: {currency: ["EUR"], vendor: "x"}) { totalCount } } } }`,
+			"", 1 + 1 + 10*(1+2+1),
+		},
+		{
+			"conditions of a mutation", "mutation ($input: BulkUpdateInvoiceLinesInput!) { bulkUpdateInvoiceLines(input: $input) { updated } }",
+			`{"input": {"chargeEndDate": null, "matching": {"period": "2026-05", "filter": {"and": [{"isCustomInvoice": true}, {"unitPrice": {"gt": 1, "lt": 5}}]}}}}`, 1 + 1 + 3,
+		},
 		{"a fragment where it is used", "{ organizations(first: 10) { ...Page } } fragment Page on OrganizationConnection { nodes { id } }", "", 1 + 1 + 10},
 		{
 			"one fragment in pages of different sizes",

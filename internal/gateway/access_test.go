@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
 	"slices"
@@ -308,6 +309,15 @@ func TestNodesComeInTheirOrderWithNullForWhatIsNotThere(t *testing.T) {
 	w.Must(t, viewer, `query ($ids: [ID!]!) { nodes(ids: $ids) { id } }`, variables{"ids": []string{}}, &data)
 	if len(data.Nodes) != 0 {
 		t.Errorf("no ids gave %d nodes", len(data.Nodes))
+	}
+	mixed := w.Query(t, viewer, `query ($ids: [ID!]!) { some: nodes(ids: $ids) { id } }`, variables{"ids": []string{alpha.ID, "17", beta.ID, ""}})
+	if want := `"data":{"some":[{"id":"` + alpha.ID + `"},null,{"id":"` + beta.ID + `"},null]}`; !strings.Contains(string(mixed.Body), want) {
+		t.Errorf("ids of which two are none answered %s, want %s", mixed.Body, want)
+	}
+	for i, path := range []string{"[some 1]", "[some 3]"} {
+		if len(mixed.Errors) != 2 || mixed.Errors[i].Code() != "BAD_USER_INPUT" || fmt.Sprint(mixed.Errors[i].Path) != path {
+			t.Errorf("ids of which two are none answered %s, want two errors, the %d. at %s", mixed.Body, i+1, path)
+		}
 	}
 	for _, length := range []int{1001, 10_000} {
 		response := w.Query(t, viewer, `query ($ids: [ID!]!) { nodes(ids: $ids) { id } }`, variables{"ids": slices.Repeat([]string{alpha.ID}, length)})

@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -74,7 +75,7 @@ func TestBadRequestsGetAClearErrorAndSaveNothing(t *testing.T) {
 		"an empty body":                {posted(""), 400, "BAD_USER_INPUT", "empty"},
 		"invalid JSON":                 {posted(`{"query": `), 400, "BAD_USER_INPUT", "not valid JSON"},
 		"JSON that is no object":       {posted(`"query"`), 400, "BAD_USER_INPUT", "JSON object"},
-		"a list of operations":         {posted(`[{"query": "{ __typename }"}]`), 400, "BAD_USER_INPUT", "one operation"},
+		"a list of operations":         {posted(`[{"query": "{ __typename }"}]`), 400, "LIMIT_EXCEEDED", "one operation"},
 		"bytes that are not UTF-8":     {posted("{\"query\": \"\xff\"}"), 400, "BAD_USER_INPUT", "UTF-8"},
 		"nothing to execute":           {posted(`{"variables": {}}`), 400, "BAD_USER_INPUT", "query"},
 		"a query that is no text":      {posted(`{"query": 17}`), 400, "BAD_USER_INPUT", "query must be a string"},
@@ -126,8 +127,11 @@ func TestBadRequestsGetAClearErrorAndSaveNothing(t *testing.T) {
 		"10,000 statuses in a filter":   {operation(listed, variables{"filter": variables{"psaStatus": slices.Repeat([]string{"x"}, 10_000)}}), 200, "BAD_USER_INPUT", "1000"},
 		"10,000 alternatives":           {operation(listed, variables{"filter": variables{"or": slices.Repeat([]variables{{"status": "NEW"}}, 10_000)}}), 200, "BAD_USER_INPUT", "1000"},
 		"10,000 columns to sort by":     {operation(listed, variables{"orderBy": slices.Repeat([]variables{{"field": "NAME"}}, 10_000)}), 200, "BAD_USER_INPUT", "once"},
+		"null for a direction":          {operation(`query ($d: SortDirection) { organizations(orderBy: {field: NAME, direction: $d}) { totalCount } }`, variables{"d": nil}), 200, "BAD_USER_INPUT", "direction\": cannot be null"},
 		"the same column twice":         {operation(listed, variables{"orderBy": []variables{{"field": "NAME"}, {"field": "STATUS"}, {"field": "NAME", "direction": "DESC"}}}), 200, "BAD_USER_INPUT", "once"},
-		"a filter nested 20,000 deep":   {posted(abyss), 400, "BAD_USER_INPUT", "JSON"},
+		"69,000 conditions":             {operation(listed, variables{"filter": conditionsOf(300, 230)}), 200, "BAD_USER_INPUT", "at most 1000"},
+		"1,001 conditions":              {operation(listed, variables{"filter": conditionsOf(7, 143)}), 200, "BAD_USER_INPUT", "at most 1000"},
+		"a filter nested 20,000 deep":   {posted(abyss), 400, "BAD_USER_INPUT", "nested too deeply"},
 		"a filter nested 100 deep":      {operation(listed, variables{"filter": deep}), 200, "BAD_USER_INPUT", "nested"},
 		"fields nested 20 deep":         {operation(`{ organizations { nodes { psaCompany `+strings.Repeat("{ organizations { nodes { psaCompany ", 6)+"{ id }"+strings.Repeat(" } } }", 6)+" } } }", nil), 200, "DEPTH_LIMIT_EXCEEDED", "deep"},
 		"200 aliases":                   {operation("{ "+strings.Repeat("a: viewer { subject } ", 200)+"}", nil), 200, "LIMIT_EXCEEDED", ""},
@@ -165,6 +169,37 @@ func TestBadRequestsGetAClearErrorAndSaveNothing(t *testing.T) {
 	}
 }
 
+func TestAnErrorInAnArgumentNamesFieldAndArgument(t *testing.T) {
+	t.Parallel()
+	w, _, _, _, _ := startPair(t, gatewaytest.Options{})
+	for name, test := range map[string]struct {
+		query    string
+		values   variables
+		argument string
+	}{
+		"a variable":          {`query ($f: ContractFilter) { page: contracts(filter: $f) { totalCount } }`, variables{"f": variables{"currency": []string{"EUR", "euro"}}}, "filter.currency[1]"},
+		"a part of one":       {`query ($c: [CurrencyCode!]) { page: contracts(filter: {or: [{}, {currency: $c}]}) { totalCount } }`, variables{"c": "euro"}, "filter.or[1].currency[0]"},
+		"a literal":           {`{ page: contracts(filter: {currency: "euro"}) { totalCount } }`, nil, "filter.currency[0]"},
+		"a null in an object": {`query ($d: SortDirection) { page: contracts(orderBy: [{field: CURRENCY, direction: $d}]) { totalCount } }`, variables{"d": nil}, "orderBy[0].direction"},
+	} {
+		response := w.Query(t, viewer, test.query, test.values)
+		if len(response.Errors) != 1 {
+			t.Errorf("%s was answered %s, want one error", name, response.Body)
+			continue
+		}
+		found := response.Errors[0]
+		if fmt.Sprint(found.Path) != "[page]" || found.Extensions["argument"] != test.argument || !strings.Contains(found.Message, test.argument) ||
+			!strings.Contains(string(response.Body), `"locations":[{"line":1,"column":`) {
+			t.Errorf("%s was answered %s, want the path of the field, its location and the argument %s", name, response.Body, test.argument)
+		}
+	}
+}
+
+// conditionsOf is a filter of so many conditions in each of so many lists.
+func conditionsOf(lists, each int) variables {
+	return variables{"or": slices.Repeat([]variables{{"or": slices.Repeat([]variables{{"name": variables{"eq": "x"}}}, each)}}, lists)}
+}
+
 func TestTextsOfAllKindsAreLookedForWithoutHarm(t *testing.T) {
 	t.Parallel()
 	w, _, _, _, _ := startPair(t, gatewaytest.Options{})
@@ -194,6 +229,7 @@ func TestAThousandItemsInAFilterAreTaken(t *testing.T) {
 		"names":        {"name": variables{"in": append(slices.Clone(thousand), "Alpha")}},
 		"ids":          {"id": slices.Repeat([]string{alpha.ID}, 1000)},
 		"alternatives": {"or": append(slices.Repeat([]variables{{"name": variables{"contains": "zzz"}}}, 999), variables{"name": variables{"eq": "Alpha"}})},
+		"conditions":   {"or": []variables{{"name": variables{"eq": "Alpha"}}, conditionsOf(27, 37)}},
 		"nots":         {"not": variables{"name": variables{"in": append(slices.Clone(thousand), "Beta")}}},
 	} {
 		if got := references(t, w.Seller, variables{"filter": filter}); !slices.Equal(got, []string{"1"}) {
@@ -206,5 +242,51 @@ func TestAThousandItemsInAFilterAreTaken(t *testing.T) {
 	}
 	if response := w.Query(t, viewer, `query ($filter: OrganizationFilter) { organizations(filter: $filter) { totalCount } }`, variables{"filter": deep}); !slices.Equal(response.Codes(), []string{"BAD_USER_INPUT"}) {
 		t.Errorf("a filter of 60 nots answered %s, want BAD_USER_INPUT", response.Body)
+	}
+}
+
+// TestNoFilterIsOfMoreThanAThousandConditions tries every filter of the schema that nests.
+func TestNoFilterIsOfMoreThanAThousandConditions(t *testing.T) {
+	t.Parallel()
+	w, _, _, _, _ := startPair(t, gatewaytest.Options{})
+	billTo(w, "1", date(2), cycle("R-1"))
+	loadLines(t, w.Seller)
+	many := func(count int, condition variables) variables {
+		return variables{"not": variables{"or": []variables{
+			{"or": slices.Repeat([]variables{condition}, count/2)}, {"and": slices.Repeat([]variables{condition}, count-count/2)},
+		}}}
+	}
+	for list, condition := range map[string]variables{
+		"organizations": {"psaStatus": []string{"x"}},
+		"offers":        {"externalId": variables{"isNull": true}},
+		"contracts":     {"or": []variables{}},
+		"invoiceLines":  {"chargeEndDate": variables{"gte": "2026-01-01"}},
+	} {
+		filter := strings.ToUpper(list[:1]) + list[1:len(list)-1] + "Filter"
+		query := "query ($filter: " + filter + ") { " + list + "(filter: $filter) { totalCount nodes { id } } }"
+		w.Must(t, viewer, query, variables{"filter": many(1000, condition)}, nil)
+		response := w.Query(t, viewer, query, variables{"filter": many(1001, condition)})
+		if !slices.Equal(response.Codes(), []string{"BAD_USER_INPUT"}) || !strings.Contains(response.Errors[0].Message, "at most 1000 conditions") {
+			t.Errorf("%s with 1001 conditions answered %s, want BAD_USER_INPUT", list, response.Body)
+		}
+		if list == "invoiceLines" {
+			continue
+		}
+		ids := slices.Repeat([]string{nodeID(strings.TrimSuffix(filter, "Filter"), 1)}, 1000)
+		w.Must(t, viewer, query, variables{"filter": variables{"or": slices.Repeat([]variables{{"id": ids}}, 10)}}, nil)
+		response = w.Query(t, viewer, query, variables{"filter": variables{"or": slices.Repeat([]variables{{"id": ids}}, 11)}})
+		if !slices.Equal(response.Codes(), []string{"BAD_USER_INPUT"}) {
+			t.Errorf("%s with 11 lists of 1000 ids answered %s, want BAD_USER_INPUT", list, response.Body)
+		}
+	}
+	matching := variables{"period": "2026-05", "filter": many(1001, variables{"currency": []string{"EUR"}})}
+	for mutation, values := range map[string]variables{
+		`mutation ($input: BulkUpdateInvoiceLinesInput!) { bulkUpdateInvoiceLines(input: $input) { userErrors { message } } }`: {"matching": matching, "chargeEndDate": "2026-12-31"},
+		`mutation ($input: SyncInvoiceLinesInput) { syncInvoiceLines(input: $input) { userErrors { message } } }`:              {"matching": matching},
+	} {
+		response := w.Query(t, admin, mutation, variables{"input": values})
+		if !strings.Contains(string(response.Body), "at most 1000 conditions") {
+			t.Errorf("%s with 1001 conditions answered %s, want them refused", mutation, response.Body)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/validator"
 	"github.com/vektah/gqlparser/v2/validator/rules"
 
 	"crosswalk/internal/gateway/gatewaytest"
@@ -159,6 +161,46 @@ func TestDocumentedOperationsAreAnswered(t *testing.T) {
 			if strings.Contains(string(response.Body), `"userErrors":[{`) {
 				t.Errorf("%s, %s: %s was refused: %s", page, b.Heading, cmp.Or(operation.Name, "the operation"), response.Body)
 			}
+		}
+	}
+}
+
+var (
+	// asking is the shell function of the README that asks the gateway, asked a command that uses it.
+	asking = regexp.MustCompile(`(?ms)^ask\(\) \{.*?^\}$`)
+	asked  = regexp.MustCompile(`(?m)^ask (?:.*\\\n)*.*$`)
+)
+
+// TestDocumentedCommandsSendOperations has the shell read the commands, with a curl that only shows what it is to send.
+func TestDocumentedCommandsSendOperations(t *testing.T) {
+	t.Parallel()
+	page := pageText(t, "README.md")
+	schema := loadSchema(t)
+	commands := asked.FindAllString(page, -1)
+	if len(commands) == 0 {
+		t.Fatal("README.md asks nothing")
+	}
+	for _, command := range commands {
+		script := "curl() { printf %s \"${@: -1}\"; }\nTOKEN=x\n" + asking.FindString(page) + "\n" + command
+		sent, err := exec.CommandContext(t.Context(), "bash", "-euc", script).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%s\nfailed: %v\n%s", command, err, sent)
+		}
+		var request struct {
+			Query     string
+			Variables map[string]any
+		}
+		if err := json.Unmarshal(sent, &request); err != nil {
+			t.Errorf("%s\nsends %s: %v", command, sent, err)
+			continue
+		}
+		document, problems := gqlparser.LoadQueryWithRules(schema, request.Query, rules.NewDefaultRules())
+		if len(problems) > 0 {
+			t.Errorf("%s\n%v", command, problems)
+			continue
+		}
+		if _, err := validator.VariableValues(schema, document.Operations[0], request.Variables); err != nil {
+			t.Errorf("%s\n%v", command, err)
 		}
 	}
 }

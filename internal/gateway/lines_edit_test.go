@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -275,8 +276,48 @@ func TestAllLinesThatMatchAreChanged(t *testing.T) {
 		}
 	}
 	wantRefused(t, "a month too long ago", editLines(t, d.Seller, variables{"matching": variables{"period": "2024-01"}}).UserErrors, "INVALID", "matching")
-	whole := editLines(t, d.Seller, variables{"matching": variables{"period": may}, "psaAgreementId": agreementID(d.closed)})
-	wantRefused(t, "an agreement that has ended", whole.UserErrors, "CLOSED", "psaAgreementId")
+}
+
+func TestCountsAddUpWhereNoLineCouldHaveAnAgreement(t *testing.T) {
+	t.Parallel()
+	d := startDesk(t, gatewaytest.Options{})
+	billTo(d.World, "1", today(), cycle("one"), cycle("two"), cycle("synced"), cycle("syncing"))
+	billTo(d.World, "2", today(), cycle("other"))
+	loadLines(t, d.Seller)
+	d.ready(t)
+	setState(t, d.World, "SYNCED", "synced")
+	setState(t, d.World, "SYNCING", "syncing")
+	lines := linesOf(t, d.Seller, may)
+	ids := []string{lines["synced"].ID, lines["one"].ID, nodeID("InvoiceLine", 987654), "rubbish", lines["other"].ID, lines["two"].ID, lines["syncing"].ID}
+	for code, agreement := range map[string]int{"CLOSED": d.closed, "NOT_FOUND": 987654} {
+		input := variables{"psaAgreementId": agreementID(agreement), "matching": variables{"period": may}}
+		got := editLines(t, d.Seller, input)
+		if got.Updated != 0 || got.Skipped != 2 || got.Failed != 3 {
+			t.Errorf("%s: the change of the month counts %+v, want 2 skipped and 3 failed", code, got)
+		}
+		if diff := cmp.Diff([]string{"psaAgreementId " + code, "matching ALREADY_SYNCED", "matching CONFLICT"}, refusals(got.UserErrors)); diff != "" {
+			t.Errorf("%s: what was refused of the month (-want +got):\n%s", code, diff)
+		}
+		for _, e := range got.UserErrors {
+			if e.Field[0] == "matching" && !strings.HasPrefix(e.Message, "1 line: ") {
+				t.Errorf("%s: one line was skipped with %q", code, e.Message)
+			}
+		}
+		delete(input, "matching")
+		input["ids"] = ids
+		got = editLines(t, d.Seller, input)
+		if got.Updated != 0 || got.Skipped != 2 || got.Failed != 5 {
+			t.Errorf("%s: the change of %d lines counts %+v, want 2 skipped and 5 failed", code, len(ids), got)
+		}
+		refused := refusals(got.UserErrors)
+		slices.Sort(refused)
+		if diff := cmp.Diff([]string{"ids.0 ALREADY_SYNCED", "ids.2 NOT_FOUND", "ids.3 INVALID", "ids.6 CONFLICT", "psaAgreementId " + code}, refused); diff != "" {
+			t.Errorf("%s: what was refused by item (-want +got):\n%s", code, diff)
+		}
+	}
+	if diff := cmp.Diff(lines, linesOf(t, d.Seller, may)); diff != "" {
+		t.Errorf("lines after refusals (-before +after):\n%s", diff)
+	}
 }
 
 func TestMappingsReachEveryLineThatIsNotPosted(t *testing.T) {

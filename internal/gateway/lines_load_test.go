@@ -2,8 +2,10 @@ package gateway_test
 
 import (
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -13,6 +15,7 @@ import (
 	"crosswalk/internal/civil"
 	"crosswalk/internal/gateway/gatewaytest"
 	"crosswalk/internal/platform"
+	simplatform "crosswalk/internal/simulator/platform"
 )
 
 // keys are the sorted keys of lines by Platform id.
@@ -248,6 +251,12 @@ func TestLinesOfInvoicesThatAreNotValidAnyMoreAreBlockedUntilTheyAre(t *testing.
 		t.Fatal(err)
 	}
 	wantUnlisted(t, loadLines(t, d.Seller), "The Platform no longer lists 2 lines on a valid invoice of 2026-05")
+	const notVerified = "The invoice is not verified, or not any more. Verify it on the Platform and load its month again."
+	for _, b := range lineOf(t, d.Seller, "reopened").SyncBlockers {
+		if b.Message != notVerified {
+			t.Errorf("the line of the reopened invoice is blocked with %q, want %q", b.Message, notVerified)
+		}
+	}
 	wantUnlisted(t, loadLines(t, d.Seller))
 	want := map[string][]string{"reopened": {"INVOICE_NOT_VALID"}, "removed": {"INVOICE_NOT_VALID"}, "kept": {}}
 	if diff := cmp.Diff(want, blocked()); diff != "" {
@@ -264,6 +273,128 @@ func TestLinesOfInvoicesThatAreNotValidAnyMoreAreBlockedUntilTheyAre(t *testing.
 	if diff := cmp.Diff(none, blocked()); diff != "" {
 		t.Errorf("blockers after both are valid again (-want +got):\n%s", diff)
 	}
+}
+
+func TestALineThatIsNotListedOnAValidInvoiceSaysSo(t *testing.T) {
+	t.Parallel()
+	d := startDesk(t, gatewaytest.Options{})
+	invoice := billTo(d.World, "1", date(5), cycle("stays"), cycle("goes"))
+	loadLines(t, d.Seller)
+	d.ready(t)
+	if err := d.Platform.RemoveRow(invoice.InvoiceID, "goes"); err != nil {
+		t.Fatal(err)
+	}
+	wantUnlisted(t, loadLines(t, d.Seller), "The Platform no longer lists 1 line on a valid invoice of 2026-05")
+	gone := lineOf(t, d.Seller, "goes")
+	if len(gone.SyncBlockers) != 1 || gone.SyncBlockers[0].Code != "INVOICE_NOT_VALID" || gone.SyncStatus != "NOT_READY" ||
+		gone.SyncBlockers[0].Message != "The Platform does not list the line any more. It is not posted unless a later load finds it again." ||
+		gone.SyncBlockers[0].Subject == nil || gone.SyncBlockers[0].Subject.ID != gone.ID {
+		t.Errorf("the line is %s with the blockers %+v", gone.SyncStatus, gone.SyncBlockers)
+	}
+	var data struct {
+		InvoiceLines struct {
+			TotalCount int
+			Nodes      []struct{ PlatformID string }
+		}
+	}
+	d.Must(t, viewer, `{ invoiceLines(filter: {blocker: [INVOICE_NOT_VALID]}) { totalCount nodes { platformId } } }`, nil, &data)
+	if found := data.InvoiceLines; found.TotalCount != 1 || len(found.Nodes) != 1 || found.Nodes[0].PlatformID != "goes" {
+		t.Errorf("lines blocked by INVOICE_NOT_VALID are %+v, want the one that is gone", found)
+	}
+	d.Platform.AddInvoice(invoice, cycle("stays"), cycle("goes"))
+	loadLines(t, d.Seller)
+	if got := lineOf(t, d.Seller, "goes"); len(got.SyncBlockers) > 0 {
+		t.Errorf("a line that is listed again has the blockers %+v", got.SyncBlockers)
+	}
+}
+
+func TestLinesOfInvoicesThatAreNotListedAreAWarning(t *testing.T) {
+	t.Parallel()
+	// What is invoiced after the invoices were read comes with the lines alone.
+	var once sync.Once
+	late := func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		if market := next.(*simplatform.Simulator); r.URL.Path == rowsPath {
+			once.Do(func() {
+				market.AddInvoice(platform.InvoiceHeader{InvoiceID: "late", CustomerID: "1", ContractID: "C-1", Currency: "EUR"}, cycle("late"), cycle("later"))
+			})
+		}
+		next.ServeHTTP(w, r)
+	}
+	d := startDesk(t, gatewaytest.Options{BeforePlatform: func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { late(w, r, next) })
+	}})
+	d.Platform.AddInvoice(platform.InvoiceHeader{CustomerID: "1", ContractID: "C-1", Currency: "EUR", Status: "New"}, cycle("draft"))
+	billTo(d.World, "1", today(), cycle("listed"))
+	missing := func(job gatewaytest.Job) (list []string) {
+		for _, entry := range job.LogEntries.Nodes {
+			if entry.Code == "INVOICE_NOT_IN_FEED" {
+				list = append(list, entry.Level+" "+entry.Title+" | "+entry.Details)
+			}
+		}
+		return list
+	}
+	want := []string{"WARNING 2 lines are of invoices that the Platform does not list | Such lines were left out. One of the invoices has the Platform id late. Load the month again."}
+	if diff := cmp.Diff(want, missing(loadLines(t, d.Seller))); diff != "" {
+		t.Errorf("the load warned (-want +got):\n%s", diff)
+	}
+	if got := keys(linesOf(t, d.Seller, may)); !slices.Equal(got, []string{"listed"}) {
+		t.Errorf("lines are %q, want the listed one", got)
+	}
+	if got := missing(loadLines(t, d.Seller)); got != nil {
+		t.Errorf("a load that finds the invoice, and one that is not valid, warned %q", got)
+	}
+	if got := keys(linesOf(t, d.Seller, may)); !slices.Equal(got, []string{"late", "later", "listed"}) {
+		t.Errorf("after another load lines are %q", got)
+	}
+}
+
+func TestALineThatMovesGetsANewRevision(t *testing.T) {
+	t.Parallel()
+	d := startDesk(t, gatewaytest.Options{})
+	d.Platform.AddContract(platform.Contract{ID: "C-1b", CustomerID: "1", Currency: "EUR", BillingCycleDay: 1})
+	invoice := billTo(d.World, "1", date(5), cycle("same"), cycle("texts"), cycle("contract"), cycle("organization"), cycle("offer"), cycle("subscription"))
+	moved := billTo(d.World, "1", date(5), cycle("date"))
+	billed := billTo(d.World, "1", date(5), cycle("custom"))
+	priced := billTo(d.World, "1", date(5), cycle("currency"))
+	loadLines(t, d.Seller)
+	before := linesOf(t, d.Seller, may)
+	for id, change := range map[string]func(*platform.InvoiceRow){
+		"texts": func(r *platform.InvoiceRow) {
+			r.Description, r.SubscriptionName, r.Quantity, r.TotalPrice = "Another text", "Another name", decimal.New(6, 0), decimal.New(60, 0)
+		},
+		"contract":     func(r *platform.InvoiceRow) { r.ContractID = "C-1b" },
+		"organization": func(r *platform.InvoiceRow) { r.CustomerID = "2" },
+		"offer":        func(r *platform.InvoiceRow) { r.OfferID, r.OfferName = "O-2", "Disk" },
+		"subscription": func(r *platform.InvoiceRow) { r.SubscriptionID = "S-other" },
+	} {
+		row := cycle(id)
+		row.InvoiceID = invoice.InvoiceID
+		change(&row)
+		if err := d.Platform.ReplaceRow(row); err != nil {
+			t.Fatal(err)
+		}
+	}
+	moved.InvoiceDate, billed.Source, priced.Currency = date(6), "Custom", "USD"
+	d.Platform.AddInvoice(moved, cycle("date"))
+	d.Platform.AddInvoice(billed, cycle("custom"))
+	d.Platform.AddInvoice(priced, cycle("currency"))
+	if job := loadLines(t, d.Seller); job.Updated != 8 || job.Unchanged != 1 {
+		t.Errorf("the reload counts %+v, want 8 changed and 1 as before", job)
+	}
+	after := linesOf(t, d.Seller, may)
+	for id, l := range before {
+		grown := 1
+		if id == "same" || id == "texts" {
+			grown = 0
+		}
+		if got := after[id].Revision; got != l.Revision+grown {
+			t.Errorf("the line %q went from revision %d to %d, want %d", id, l.Revision, got, l.Revision+grown)
+		}
+	}
+	l := after["contract"]
+	stale := editLine(t, d.Seller, l.ID, variables{"chargeEndDate": "2026-05-30", "expectedRevision": before["contract"].Revision})
+	wantRefused(t, "an edit of the line as it was before it moved", stale.UserErrors, "CONFLICT", "expectedRevision")
+	edit(t, d.Seller, l.ID, variables{"chargeEndDate": "2026-05-30", "expectedRevision": l.Revision})
 }
 
 // wantUnlisted checks which warnings a load logged of lines that the Platform lists no longer.
@@ -343,8 +474,8 @@ func TestWhatIsOddAboutLinesIsAWarning(t *testing.T) {
 	}
 	slices.Sort(warnings)
 	want := []string{
-		"DUPLICATE_LINE: 1 lines came more than once",
-		"TOTAL_MISMATCH: The total of 1 lines is not quantity times unit price",
+		"DUPLICATE_LINE: 1 line came more than once",
+		"TOTAL_MISMATCH: The total of 1 line is not quantity times unit price",
 		`UNKNOWN_CHARGE_TYPE: 2 lines have the unknown charge type "MysteryFee"`,
 	}
 	if diff := cmp.Diff(want, warnings); diff != "" {
@@ -381,6 +512,47 @@ func TestOrganizationsAndContractsThatAreNewComeWithTheirLines(t *testing.T) {
 	}
 	if got := contractOf(t, d.Seller, "C-stranger"); got.Currency != "USD" || got.Organization.Name != "stranger" {
 		t.Errorf("the contract is %+v, want it as the line shows it", got)
+	}
+	checkMappingTotals(t, d.Seller)
+}
+
+func TestAContractThatTheFeedListsComesAsItIs(t *testing.T) {
+	t.Parallel()
+	d := startDesk(t, gatewaytest.Options{})
+	d.Platform.AddOrganization(platform.Organization{ID: "3", Name: "Gamma", ReferenceNumber: "G", Status: "Active"})
+	d.Platform.AddContract(platform.Contract{ID: "C-Gamma", CustomerID: "3", Currency: "EUR", BillingCycleDay: 15, ContractType: "Reseller"})
+	d.Platform.AddContract(platform.Contract{ID: "C-nobody", CustomerID: "nobody", Currency: "USD", BillingCycleDay: 20, ContractType: "Direct"})
+	for _, contract := range []string{"C-Gamma", "C-nobody", "C-missing"} {
+		d.Platform.AddInvoice(platform.InvoiceHeader{CustomerID: "1", ContractID: contract, Currency: "EUR"}, cycle("on "+contract))
+	}
+	job := loadLines(t, d.Seller)
+	for id, l := range linesOf(t, d.Seller, may) {
+		if l.Organization.Name != "Alpha" || "on "+l.Contract.PlatformID != id {
+			t.Errorf("the line %q is of %s and %s, want it of Alpha and its contract", id, l.Organization.Name, l.Contract.PlatformID)
+		}
+	}
+	got := make(map[string]string)
+	for _, id := range []string{"C-Gamma", "C-nobody", "C-missing"} {
+		c := contractOf(t, d.Seller, id)
+		got[id] = c.Organization.Name + " " + c.Currency + " " + number(c.BillingCycleDay) + " " + deref(c.ContractType)
+	}
+	want := map[string]string{"C-Gamma": "Gamma EUR 00015 Reseller", "C-nobody": "nobody USD 00020 Direct", "C-missing": "Alpha EUR 00001 (nothing)"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("contracts (-want +got):\n%s", diff)
+	}
+	var warnings []string
+	for _, entry := range job.LogEntries.Nodes {
+		if entry.Level == "WARNING" {
+			warnings = append(warnings, entry.Code+" "+entry.Details)
+		}
+	}
+	slices.Sort(warnings)
+	lacking := []string{
+		"CONTRACT_NOT_IN_FEED Its Platform id is C-missing. It was added as the lines show it.",
+		"ORGANIZATION_NOT_IN_FEED Its Platform id is nobody. It was added by that id.",
+	}
+	if diff := cmp.Diff(lacking, warnings); diff != "" {
+		t.Errorf("warnings (-want +got):\n%s", diff)
 	}
 	checkMappingTotals(t, d.Seller)
 }

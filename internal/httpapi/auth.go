@@ -9,6 +9,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
 	"crosswalk/internal/account"
 )
 
@@ -99,6 +102,37 @@ func (g gate) whileAdmitted(ctx context.Context, ending func()) context.Context 
 		}
 	}()
 	return guarded
+}
+
+// readmission asks again whether the token of a WebSocket is valid, with every operation that comes by it: one that was revoked is
+// not taken any more, however long the connection still lasts. It is one of gqlgen's hooks.
+type readmission struct {
+	gate    gate
+	present *presenter
+}
+
+var _ graphql.OperationParameterMutator = readmission{}
+
+func (readmission) ExtensionName() string                   { return "Readmission" }
+func (readmission) Validate(graphql.ExecutableSchema) error { return nil }
+
+// MutateOperationParameters is called with every operation before it is read.
+func (a readmission) MutateOperationParameters(ctx context.Context, _ *graphql.RawParams) *gqlerror.Error {
+	if ctx.Value(socketKey{}) == nil {
+		return nil
+	}
+	token, _ := ctx.Value(tokenKey{}).(string)
+	now, err := a.gate.admit(ctx, token)
+	if err == nil {
+		before, _ := account.IdentityFrom(ctx)
+		if is, _ := account.IdentityFrom(now); !is.IsSameCaller(before) {
+			err = refuse(codeUnauthenticated, "The token stands for somebody else by now. Connect again.")
+		}
+	}
+	if err != nil {
+		return a.present.present(ctx, err)
+	}
+	return nil
 }
 
 // authenticated lets only callers with a valid token through to next. Others

@@ -41,7 +41,7 @@ func TestBadInputIsRefusedClearly(t *testing.T) {
 		{name: "a body that is a string", body: `"{ __typename }"`, status: 400, code: "BAD_USER_INPUT", message: "must be a JSON object"},
 		{
 			name: "a list of operations", body: `[{"query":"{ __typename }"}]`,
-			status: 400, code: "BAD_USER_INPUT", message: "one operation per request",
+			status: 400, code: "LIMIT_EXCEEDED", message: "one operation per request",
 		},
 		{
 			name: "a body that is not UTF-8", body: "{\"query\":\"{ __typename }\xff\"}",
@@ -71,7 +71,7 @@ func TestBadInputIsRefusedClearly(t *testing.T) {
 		},
 		{
 			name: "a body nested too deeply for JSON", body: `{"query":"{ __typename }","variables":{"a":` + strings.Repeat("[", 50_000),
-			status: 400, code: "BAD_USER_INPUT", message: "not valid JSON",
+			status: 400, code: "BAD_USER_INPUT", message: "nested too deeply: at most 10000 levels",
 		},
 		{
 			name: "a body that is too large", body: `{"query":"{ __typename }","variables":{"a":"` + strings.Repeat("x", 200_000) + `"}}`,
@@ -230,7 +230,9 @@ func TestVariablesMustFitTheirTypes(t *testing.T) {
 		{"a list for text", list, `{"search":["a"]}`, `Variable "$search": expected String, got a list.`},
 		{"text for an input object", list, `{"filter":"x"}`, `Variable "$filter": expected OrganizationFilter, got a string.`},
 		{"a number for an input object", list, `{"filter":{"and":5}}`, `Variable "$filter.and[0]": expected OrganizationFilter, got the number 5.`},
-		{"an input field that does not exist", list, `{"filter":{"nam":"x"}}`, `Variable "$filter.nam": unknown field`},
+		{"an input field that does not exist", list, `{"filter":{"nam":"x"}}`, `Variable "$filter.nam": unknown field. Did you mean "name"?`},
+		{"an input field that does not exist further down", list, `{"filter":{"and":[{},{"atLest":1}]}}`, `Variable "$filter.and[1].atLest": unknown field. Did you mean "atLeast"?`},
+		{"an input field that is like no other", list, `{"filter":{"colour":"x"}}`, `Variable "$filter.colour": unknown field`},
 		{"text for an integer further down", list, `{"filter":{"and":[{"atLeast":"3"}]}}`, `Variable "$filter.and[0].atLeast": expected Int, got a string.`},
 		{"an enum value in the wrong case", list, `{"filter":{"status":["active"]}}`, `Variable "$filter.status[0]": "active" is not one of ACTIVE, BLOCKED.`},
 		{"an enum value that does not exist", list, `{"filter":{"status":"GONE"}}`, `Variable "$filter.status[0]": GONE is not a valid OrganizationStatus`},
@@ -261,8 +263,11 @@ func TestVariablesMustFitTheirTypes(t *testing.T) {
 		if want := `Argument "short": must be a text of at most ten letters`; result.Errors[0].Message != want {
 			t.Errorf("message %q, want %q", result.Errors[0].Message, want)
 		}
-		if fmt.Sprint(result.Errors[0].Path) != "[echo]" {
-			t.Errorf("path %v, want that of the field", result.Errors[0].Path)
+		if fmt.Sprint(result.Errors[0].Path) != "[echo]" || result.Errors[0].Extensions["argument"] != "short" {
+			t.Errorf("path %v and argument %v, want those of the field", result.Errors[0].Path, result.Errors[0].Extensions["argument"])
+		}
+		if !strings.Contains(string(answer.body), `"locations":[{"line":1,"column":65}]`) {
+			t.Errorf("%s, want the location of the field", answer.body)
 		}
 	})
 	t.Run("values that fit are taken", func(t *testing.T) {
@@ -329,8 +334,7 @@ func TestNullDoesNotDecideWhatIsLeftOut(t *testing.T) {
 			socket := gateway.connect(t, `{"token":"`+goodToken+`"}`)
 			socket.hears("connection_ack")
 			socket.say(message{ID: "1", Type: "subscribe", Payload: json.RawMessage(body)})
-			socket.hears(`next {"errors":[{"message":"Variable \"$x\": cannot be null, because @`)
-			socket.hears("complete")
+			socket.hears(`error [{"message":"Variable \"$x\": cannot be null, because @`)
 		})
 	}
 	t.Run("null where another operation's directive asks for a variable of that name", func(t *testing.T) {

@@ -17,10 +17,14 @@ const transportProtocol = "graphql-transport-ws"
 // The codes that graphql-transport-ws closes a connection with when a client does not follow it.
 const (
 	closeBadMessage  = 4400
+	closeNoProtocol  = 4406
 	closeInitTimeout = 4408
 	closeIDInUse     = 4409
 	closeInitAgain   = 4429
 )
+
+// maxOperations is how many operations of one connection may be under way or wait for their answer to be taken.
+const maxOperations = 100
 
 // conversation holds a client of graphql-transport-ws to its protocol, of which gqlgen leaves much open. Each operation gets an id of
 // its own towards gqlgen: a client may use its id again as soon as the operation is over for it, and hears no more of the old one.
@@ -51,7 +55,8 @@ type violation struct {
 
 func badMessage(reason string) *violation { return &violation{closeBadMessage, reason} }
 
-// hear takes a client's message and returns what gqlgen is to read, nil for nothing.
+// hear takes a client's message and returns what gqlgen is to read, nil for nothing. Pings are not for gqlgen, which does not know them
+// before connection_init.
 func (c *conversation) hear(kind int, data []byte) (*said, *violation) {
 	var message said
 	if kind != int(websocket.MessageText) {
@@ -72,7 +77,9 @@ func (c *conversation) hear(kind int, data []byte) (*said, *violation) {
 			return nil, badMessage("The payload of connection_init is an object")
 		}
 		return &message, nil
-	case "ping", "pong":
+	case "ping":
+		return &message, nil
+	case "pong":
 		if !c.acked {
 			return nil, nil
 		}
@@ -102,6 +109,8 @@ func (c *conversation) begin(message said) (*said, *violation) {
 	case c.ours[message.ID] != "":
 		// A reason has room for 123 bytes.
 		return nil, &violation{closeIDInUse, "Subscriber for " + shorten(message.ID, 20) + " already exists"}
+	case len(c.ours) >= maxOperations:
+		return nil, &violation{closeTryAgain, "Too many operations at once"}
 	}
 	c.operations++
 	id := strconv.Itoa(c.operations)
@@ -138,11 +147,33 @@ func (c *conversation) tell(message any) (*said, error) {
 			return nil, nil
 		}
 		told.ID = theirs
+		if errors := errorsAlone(told.Payload); told.Type == "next" && errors != nil {
+			told.Type, told.Payload = "error", errors
+		}
 		if told.Type != "next" {
 			c.end(id)
 		}
 	}
 	return &told, nil
+}
+
+// errorsAlone are the errors of an answer to an operation that was not executed, which has no data and whose errors are of no field; nil
+// for every other answer.
+func errorsAlone(answer json.RawMessage) json.RawMessage {
+	if !bytes.HasPrefix(answer, []byte(`{"errors":`)) {
+		return nil
+	}
+	var members struct{ Errors, Data json.RawMessage }
+	var errors []struct{ Path json.RawMessage }
+	if json.Unmarshal(answer, &members) != nil || !isNull(members.Data) || json.Unmarshal(members.Errors, &errors) != nil {
+		return nil
+	}
+	for _, each := range errors {
+		if each.Path != nil {
+			return nil
+		}
+	}
+	return members.Errors
 }
 
 func isObject(value json.RawMessage) bool { return bytes.HasPrefix(value, []byte("{")) }

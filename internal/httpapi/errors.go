@@ -125,7 +125,10 @@ func (p *presenter) translate(ctx context.Context, err error) *gqlerror.Error {
 	if !errors.As(err, &positioned) {
 		positioned = &gqlerror.Error{}
 	}
+	argument := argumentPath(ctx, positioned)
 	switch {
+	case argument != nil:
+		return inArgument(graphql.GetFieldContext(ctx), argument, positioned.Message)
 	case errors.As(err, &coded):
 		if refused, ok := coded.(*refusal); ok && refused.limit != "" {
 			p.observer.LimitReached(refused.limit)
@@ -136,10 +139,6 @@ func (p *presenter) translate(ctx context.Context, err error) *gqlerror.Error {
 		return at(positioned, coded.Code(), coded.Error(), coded.Extensions())
 	case positioned.Extensions["code"] != nil:
 		return p.translateDocumentError(ctx, positioned)
-	case argumentPath(ctx, positioned) != nil:
-		message := fmt.Sprintf("Argument %q: %s", argumentPath(ctx, positioned).String(), positioned.Message)
-		positioned.Path = graphql.GetFieldContext(ctx).Path()
-		return at(positioned, codeBadUserInput, message, nil)
 	case errors.Is(context.Cause(ctx), errTooSlow):
 		return at(positioned, codeTimeout, tooSlowMessage(ctx), nil)
 	default:
@@ -210,6 +209,23 @@ func argumentPath(ctx context.Context, err *gqlerror.Error) ast.Path {
 		return nil
 	}
 	return err.Path[depth:]
+}
+
+// notAnEnum is what gqlgen says of an enum that is null, which other values of
+// another kind have not come as far as.
+const notAnEnum = "enums must be strings"
+
+// inArgument is an error about a place in an argument of a field.
+func inArgument(field *graphql.FieldContext, argument ast.Path, message string) *gqlerror.Error {
+	if message == notAnEnum {
+		message = "cannot be null"
+	}
+	place := &gqlerror.Error{Path: field.Path()}
+	if position := field.Field.Position; position != nil {
+		place.Locations = []gqlerror.Location{{Line: position.Line, Column: position.Column}}
+	}
+	message = fmt.Sprintf("Argument %q: %s", argument.String(), message)
+	return at(place, codeBadUserInput, message, map[string]any{"argument": argument.String()})
 }
 
 // logHidden logs what the caller is not told. Only the first few of a request

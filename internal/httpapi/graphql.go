@@ -27,7 +27,7 @@ type graphQL struct {
 	compress  *compress.Writer
 }
 
-func newExecutor(config Config, limits Limits, present *presenter, persisted persistedDocuments) plainExecutor {
+func newExecutor(config Config, limits Limits, present *presenter, gate gate, persisted persistedDocuments) plainExecutor {
 	executor := executor.New(config.Schema)
 	executor.SetErrorPresenter(present.present)
 	executor.SetRecoverFunc(present.recovered)
@@ -39,6 +39,7 @@ func newExecutor(config Config, limits Limits, present *presenter, persisted per
 		executor.Use(watcher)
 	}
 	executor.Use(slowLog{threshold: cmp.Or(config.SlowOperation, 2*time.Second), log: config.Logger})
+	executor.Use(readmission{gate: gate, present: present})
 	executor.Use(fairUse{limits: limits, present: present, usage: newUsage()})
 	executor.Use(persisted)
 	executor.Use(executionLimit{limit: limits.ExecutionTime, present: present, workers: make(workers)})
@@ -50,7 +51,11 @@ func newExecutor(config Config, limits Limits, present *presenter, persisted per
 	for _, extension := range config.Extensions {
 		executor.Use(extension)
 	}
-	return plainExecutor{executor}
+	plain := plainExecutor{Executor: executor}
+	if !config.HideSchema {
+		plain.suggests = config.Schema.Schema()
+	}
+	return plain
 }
 
 const allowedMethods = "GET, POST, OPTIONS"

@@ -56,9 +56,9 @@ func New(config Config) (*Handler, error) {
 	}
 	mux := http.NewServeMux()
 	cross := newOrigins(config.AllowedOrigins).crossOrigin
-	mux.Handle(graphQLPath, cross(graphQL.authenticated(graphQL)))
+	mux.Handle(graphQLPath, cross(allowedMethods, graphQL.authenticated(graphQL)))
 	if !config.HideSchema {
-		mux.Handle(schemaPath, cross(schemaText(config.SDL, graphQL.compress)))
+		mux.Handle(schemaPath, cross(schemaMethods, schemaText(config.SDL, graphQL.compress)))
 	}
 	mux.HandleFunc("GET "+healthPath, answerAlive)
 	mux.HandleFunc("GET "+readyPath, handler.answerReady)
@@ -72,7 +72,7 @@ func New(config Config) (*Handler, error) {
 	if config.Instrument != nil {
 		handler.Handler = config.Instrument(handler.Handler, routeIn(mux))
 	}
-	handler.Handler = whole(handler.Handler)
+	handler.Handler = inTime(whole(handler.Handler))
 	return handler, nil
 }
 
@@ -103,10 +103,11 @@ func newGraphQL(config Config, streams *streams) (*graphQL, error) {
 	if err != nil {
 		return nil, err
 	}
+	gate := gate{authenticator: config.Authenticator, patience: limits.ExecutionTime, trust: limits.StreamTrust}
 	result := &graphQL{
-		executor: newExecutor(config, limits, present, persisted),
+		executor: newExecutor(config, limits, present, gate, persisted),
 		present:  present,
-		gate:     gate{authenticator: config.Authenticator, patience: limits.ExecutionTime, trust: limits.StreamTrust},
+		gate:     gate,
 		limits:   limits,
 		streams:  streams,
 		compress: &compress.Writer{},
@@ -146,10 +147,12 @@ func protected(next http.Handler) http.Handler {
 	})
 }
 
+const schemaMethods = "GET, HEAD, OPTIONS"
+
 func schemaText(text string, compress *compress.Writer) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
-			w.Header().Set("Allow", "GET, HEAD, OPTIONS")
+			w.Header().Set("Allow", schemaMethods)
 			answerText(w, http.StatusMethodNotAllowed, "The schema can be read with GET.")
 			return
 		}

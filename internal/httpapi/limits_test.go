@@ -131,7 +131,7 @@ func TestATokenMaySendSoManyOperationsAMinute(t *testing.T) {
 		}
 	}
 	refused := gateway.query(t, "{ __typename }", "")
-	requireRefusal(t, refused, http.StatusTooManyRequests, "RATE_LIMITED", "more than the 2 operations a minute")
+	requireRefusal(t, refused, http.StatusTooManyRequests, "RATE_LIMITED", "more operations a minute than are allowed, which is 2")
 	extensions := refused.graphQL(t).Errors[0].Extensions
 	seconds, _ := extensions["retryAfter"].(float64)
 	if seconds < 1 || seconds > 30 || refused.header.Get("Retry-After") != fmt.Sprint(seconds) || extensions["limit"] != "operationsPerMinute" {
@@ -145,7 +145,7 @@ func TestATokenMaySendSoManyOperationsAMinute(t *testing.T) {
 	socket := gateway.connect(t, `{"token":"`+goodToken+`"}`)
 	socket.hears("connection_ack")
 	socket.subscribe("1", "{ __typename }")
-	socket.hears(`next {"errors":[{"message":"This token has sent more than the 2 operations a minute`)
+	socket.hears(`error [{"message":"This token has sent more operations a minute than are allowed, which is 2`)
 	meter.requireReached(t, map[httpapi.Limit]int{httpapi.LimitOperationsPerMinute: 3})
 }
 
@@ -158,7 +158,7 @@ func TestATokenMayHaveSoManyOperationsUnderWay(t *testing.T) {
 		<-gateway.resolver.Waiting
 	}
 	refused := gateway.query(t, "{ __typename }", "")
-	requireRefusal(t, refused, http.StatusTooManyRequests, "RATE_LIMITED", "has 2 operations under way")
+	requireRefusal(t, refused, http.StatusTooManyRequests, "RATE_LIMITED", "as many operations under way as are allowed, which is 2")
 	if refused.header.Get("Retry-After") != "1" {
 		t.Errorf("Retry-After %q, want 1", refused.header.Get("Retry-After"))
 	}
@@ -197,10 +197,9 @@ func TestATokenMayHaveSoManySubscriptionsOpen(t *testing.T) {
 	gateway.awaitListeners(t, 1, 1)
 
 	socket.subscribe("2", "subscription { count }")
-	socket.hears(`next {"errors":[{"message":"This token has 2 subscriptions open, which is as many as are allowed."`)
-	socket.hears("complete")
+	socket.hears(`error [{"message":"This token has as many subscriptions open as are allowed, which is 2."`)
 	_, third := gateway.listen(t, "subscription { count }")
-	requireEvents(t, third, ":", "event: next\ndata: {\"errors\":[{\"message\":\"This token has 2 subscriptions open", "event: complete")
+	requireEvents(t, third, ":", "event: next\ndata: {\"errors\":[{\"message\":\"This token has as many subscriptions open as are allowed, which is 2", "event: complete")
 	if answer := gateway.query(t, "{ __typename }", ""); answer.code(t) != "" {
 		t.Errorf("a query beside the subscriptions: %s, want it answered", answer.body)
 	}

@@ -36,15 +36,15 @@ func isOwn(r *http.Request, origin string) bool {
 const (
 	// corsHeaders are what pages may send, clients' own names included.
 	corsHeaders = "Authorization, Content-Type, X-Request-Id, Apollographql-Client-Name, Apollographql-Client-Version, " +
-		"Apollo-Require-Preflight, X-Apollo-Operation-Name"
+		"Apollo-Require-Preflight, X-Apollo-Operation-Name, Traceparent, Tracestate"
 	corsExposed = "X-Request-Id, Retry-After"
 	corsMaxAge  = "600"
 )
 
-// crossOrigin answers preflights and lets pages of allowed origins read the
+// crossOrigin answers preflights for a path with some methods, and lets pages of allowed origins read the
 // answers. It also answers OPTIONS from everybody else, and keeps pages of
 // other origins from opening WebSockets, which browsers do not.
-func (o origins) crossOrigin(next http.Handler) http.Handler {
+func (o origins) crossOrigin(methods string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
 		origin := r.Header.Get("Origin")
@@ -57,11 +57,11 @@ func (o origins) crossOrigin(next http.Handler) http.Handler {
 		switch {
 		case r.Method == http.MethodOptions:
 			if allowed {
-				header.Set("Access-Control-Allow-Methods", allowedMethods)
+				header.Set("Access-Control-Allow-Methods", methods)
 				header.Set("Access-Control-Allow-Headers", corsHeaders)
 				header.Set("Access-Control-Max-Age", corsMaxAge)
 			}
-			header.Set("Allow", allowedMethods)
+			header.Set("Allow", methods)
 			w.WriteHeader(http.StatusNoContent)
 		case origin != "" && !allowed && isWebSocket(r) && !isOwn(r, origin):
 			http.Error(w, "Pages of "+shorten(origin, maxQuoted)+" may not call this server.", http.StatusForbidden)

@@ -64,8 +64,7 @@ func TestADocumentIsRememberedByItsHash(t *testing.T) {
 		socket := gateway.connect(t, `{"token":"`+goodToken+`"}`)
 		socket.hears("connection_ack")
 		socket.say(message{ID: "1", Type: "subscribe", Payload: json.RawMessage(hashed(sha(query), ""))})
-		socket.hears(`next {"errors":[{"message":"PersistedQueryNotFound","extensions":{"code":"PERSISTED_QUERY_NOT_FOUND"`)
-		socket.hears("complete")
+		socket.hears(`error [{"message":"PersistedQueryNotFound","extensions":{"code":"PERSISTED_QUERY_NOT_FOUND"`)
 		socket.say(message{ID: "2", Type: "subscribe", Payload: json.RawMessage(hashed(sha(query), query))})
 		socket.hears("next " + answered[:len(answered)-1])
 		socket.hears("complete")
@@ -177,7 +176,7 @@ func TestOnlyPersistedDocumentsAreExecuted(t *testing.T) {
 	socket := closed.connect(t, `{"token":"`+goodToken+`"}`)
 	socket.hears("connection_ack")
 	socket.subscribe("1", "subscription { count }")
-	socket.hears(`next {"errors":[{"message":"This server executes only the documents`)
+	socket.hears(`error [{"message":"This server executes only the documents`)
 }
 
 func TestDocumentsThatCannotBeExecutedStopTheStart(t *testing.T) {

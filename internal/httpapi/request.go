@@ -51,11 +51,11 @@ func readBody(w http.ResponseWriter, r *http.Request, maxBytes int64) (members, 
 	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
 		return nil, badRequest("Send the body without Content-Encoding.").withStatus(http.StatusUnsupportedMediaType)
 	}
-	control := http.NewResponseController(w)
-	// Not every connection has deadlines; where there are none, none is missed.
-	_ = control.SetReadDeadline(time.Now().Add(bodyTime))
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBytes))
-	_ = control.SetReadDeadline(time.Time{})
+	if err == nil {
+		// It has arrived; a stream may last longer. Not every connection has deadlines; where there are none, none is missed.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+	}
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
@@ -71,18 +71,23 @@ func readBody(w http.ResponseWriter, r *http.Request, maxBytes int64) (members, 
 	return parseMembers(body)
 }
 
+// tooDeep is how encoding/json's error about more than 10,000 levels ends; it
+// has no other mark for that.
+const tooDeep = "exceeded max depth"
+
 func parseMembers(body []byte) (members, error) {
 	var fields members
 	err := json.Unmarshal(body, &fields)
 	var syntax *json.SyntaxError
 	switch {
+	case errors.As(err, &syntax) && strings.HasSuffix(syntax.Error(), tooDeep):
+		return nil, badRequest("The request body is nested too deeply: at most 10000 levels of JSON are read.")
 	case errors.As(err, &syntax):
 		return nil, badRequest(fmt.Sprintf("The request body is not valid JSON: something is wrong at byte %d of %d.",
 			syntax.Offset, len(body)))
 	case bytes.HasPrefix(bytes.TrimSpace(body), []byte("[")):
-		batch := reached(LimitBatch, "Send one operation per request, as a JSON object; lists of operations are not served.")
-		batch.code = codeBadUserInput
-		return nil, batch.withStatus(http.StatusBadRequest)
+		return nil, reached(LimitBatch, "Send one operation per request, as a JSON object; lists of operations are not served.").
+			withStatus(http.StatusBadRequest)
 	case err != nil || fields == nil:
 		return nil, badRequest(`The request body must be a JSON object, such as {"query": "…"}.`)
 	}

@@ -98,6 +98,11 @@ func TestCrossOriginCalls(t *testing.T) {
 			if got := preflight.header.Get("Access-Control-Allow-Methods"); got != wantMethods {
 				t.Errorf("preflight allows the methods %q, want %q", got, wantMethods)
 			}
+			for _, name := range []string{"Authorization", "traceparent", "tracestate"} {
+				if sends := strings.Contains(strings.ToLower(preflight.header.Get("Access-Control-Allow-Headers")), strings.ToLower(name)); sends != test.allowed {
+					t.Errorf("preflight allows the header %s: %v, want %v", name, sends, test.allowed)
+				}
+			}
 			call := test.gateway.send(t, http.MethodPost, "/graphql", `{"query":"{ __typename }"}`, "Origin: "+test.origin)
 			for _, answer := range []answer{preflight, call} {
 				if got := answer.header.Get("Access-Control-Allow-Origin"); got != want {
@@ -111,6 +116,23 @@ func TestCrossOriginCalls(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestEachPathAllowsItsMethods(t *testing.T) {
+	t.Parallel()
+	gateway := newGateway(t, func(config *httpapi.Config) { config.AllowedOrigins = []string{"*"} })
+	for path, want := range map[string]string{"/graphql": "GET, POST, OPTIONS", "/schema.graphqls": "GET, HEAD, OPTIONS"} {
+		options := gateway.send(t, http.MethodOptions, path, "", "Origin: https://app.example.com")
+		if got := options.header.Get("Allow"); got != want {
+			t.Errorf("OPTIONS %s: Allow %q, want %q", path, got, want)
+		}
+		if got := options.header.Get("Access-Control-Allow-Methods"); got != want {
+			t.Errorf("OPTIONS %s: Access-Control-Allow-Methods %q, want %q", path, got, want)
+		}
+		if got := gateway.send(t, http.MethodDelete, path, "").header.Get("Allow"); got != want {
+			t.Errorf("DELETE %s: Allow %q, want %q", path, got, want)
+		}
 	}
 }
 

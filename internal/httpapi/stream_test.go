@@ -36,6 +36,12 @@ type connection struct {
 // dial opens a WebSocket with headers "Name: value".
 func (g *gateway) dial(t *testing.T, headers ...string) (*connection, *http.Response, error) {
 	t.Helper()
+	return g.offer(t, []string{"graphql-transport-ws"}, headers...)
+}
+
+// offer opens a WebSocket for one of some subprotocols.
+func (g *gateway) offer(t *testing.T, protocols []string, headers ...string) (*connection, *http.Response, error) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
 	header := http.Header{}
@@ -44,7 +50,7 @@ func (g *gateway) dial(t *testing.T, headers ...string) (*connection, *http.Resp
 		header.Set(name, value)
 	}
 	socket, response, err := websocket.Dial(ctx, g.URL+"/graphql", &websocket.DialOptions{
-		HTTPHeader: header, Subprotocols: []string{"graphql-transport-ws"},
+		HTTPHeader: header, Subprotocols: protocols,
 	})
 	if err != nil {
 		return nil, response, err
@@ -182,8 +188,7 @@ func TestOperationsOverWebSocket(t *testing.T) {
 		socket.subscribe("1", "{ nonsense }")
 		socket.hears(`error [{"message":"Cannot query field \"nonsense\" on type \"Query\".","locations":[{"line":1,"column":3}],"extensions":{"code":"GRAPHQL_VALIDATION_FAILED","requestId":`)
 		socket.subscribe("2", "{ organizations { "+strings.Repeat("parent { ", 20)+"id"+strings.Repeat(" }", 22))
-		socket.hears(`next {"errors":[{"message":"The operation is nested 22 levels deep; at most 15 are allowed.","extensions":{"code":"DEPTH_LIMIT_EXCEEDED","limit":"depth","requestId":`)
-		socket.hears("complete")
+		socket.hears(`error [{"message":"The operation is nested 22 levels deep; at most 15 are allowed.","extensions":{"code":"DEPTH_LIMIT_EXCEEDED","limit":"depth","requestId":`)
 		socket.subscribe("3", "subscription { refuse }")
 		socket.hears(`next {"errors":[{"message":"The organization has moved on; read it again."`)
 	})
@@ -205,8 +210,47 @@ func TestOperationsOverWebSocket(t *testing.T) {
 		socket.hears("connection_ack")
 		for _, payload := range []string{`{}`, `{"query":""}`, `{"query":" "}`} {
 			socket.say(message{ID: "1", Type: "subscribe", Payload: json.RawMessage(payload)})
-			socket.hears(`next {"errors":[{"message":"The request says nothing to execute: query is missing or empty.","extensions":{"code":"BAD_USER_INPUT"`)
-			socket.hears("complete")
+			socket.hears(`error [{"message":"The request says nothing to execute: query is missing or empty.","extensions":{"code":"BAD_USER_INPUT"`)
+		}
+		socket.subscribe("1", `{ fail(how: CODED) }`)
+		socket.hears(`next {"errors":[{`)
+		socket.hears("complete")
+	})
+	t.Run("a ping is answered at any time", func(t *testing.T) {
+		t.Parallel()
+		socket, _, err := newGateway(t, nil).dial(t)
+		if err != nil {
+			t.Fatal(err)
+		}
+		socket.say(message{Type: "pong"})
+		socket.say(message{Type: "ping"})
+		socket.hears("pong")
+		socket.say(message{Type: "ping", Payload: json.RawMessage(`{"at":1}`)})
+		socket.hears(`pong {"at":1}`)
+		socket.say(message{Type: "connection_init", Payload: json.RawMessage(`{"token":"` + goodToken + `"}`)})
+		socket.hears("connection_ack")
+		socket.say(message{Type: "ping", Payload: json.RawMessage(`{"at":2}`)})
+		socket.hears(`pong {"at":2}`)
+		socket.subscribe("1", "{ viewer { subject } }")
+		socket.hears(`next {"data"`)
+	})
+	t.Run("graphql-transport-ws is the only protocol", func(t *testing.T) {
+		t.Parallel()
+		gateway := newGateway(t, nil)
+		for _, protocols := range [][]string{nil, {"graphql-ws"}, {"chat", "GraphQL-Transport-WS"}} {
+			socket, _, err := gateway.offer(t, protocols, "Authorization: Bearer "+goodToken)
+			if err != nil {
+				t.Fatalf("dial with %q: %v", protocols, err)
+			}
+			socket.isClosed(4406)
+		}
+		for _, protocols := range [][]string{{"graphql-ws", "graphql-transport-ws"}, {"graphql-transport-ws", "graphql-ws"}} {
+			socket, _, err := gateway.offer(t, protocols)
+			if err != nil || socket.Subprotocol() != "graphql-transport-ws" {
+				t.Fatalf("dial with %q: %v, want graphql-transport-ws", protocols, err)
+			}
+			socket.say(message{Type: "connection_init", Payload: json.RawMessage(`{"token":"` + goodToken + `"}`)})
+			socket.hears("connection_ack")
 		}
 	})
 	t.Run("an id may be used again once it is free", func(t *testing.T) {

@@ -43,7 +43,7 @@ func (f fairUse) MutateOperationParameters(ctx context.Context, _ *graphql.RawPa
 		return nil
 	}
 	return f.present.present(ctx, rateLimited(LimitOperationsPerMinute, wait,
-		"This token has sent more than the %d operations a minute that are allowed.", f.limits.OperationsPerMinute))
+		"This token has sent more operations a minute than are allowed, which is %d.", f.limits.OperationsPerMinute))
 }
 
 // concurrencyPause is after how long to try again where too much is under way;
@@ -87,10 +87,10 @@ func (f fairUse) InterceptOperation(ctx context.Context, next graphql.OperationH
 
 func tooManyUnderWay(subscribes bool, limit int) *refusal {
 	if subscribes {
-		return reached(LimitSubscriptions, "This token has %d subscriptions open, which is as many as are allowed.", limit)
+		return reached(LimitSubscriptions, "This token has as many subscriptions open as are allowed, which is %d.", limit)
 	}
 	return rateLimited(LimitConcurrentOperations, concurrencyPause,
-		"This token has %d operations under way, which is as many as are allowed.", limit)
+		"This token has as many operations under way as are allowed, which is %d.", limit)
 }
 
 func tokenID(ctx context.Context) int64 {

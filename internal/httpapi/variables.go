@@ -15,6 +15,7 @@ import (
 	"github.com/99designs/gqlgen/graphql/executor"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
+	"github.com/vektah/gqlparser/v2/validator/core"
 )
 
 // variableCheck holds variables against their declared types as strictly as
@@ -214,7 +215,12 @@ func describe(value any) string {
 
 // plainExecutor is gqlgen's executor, but says what was sent where that does
 // not fit the type of a variable. gqlparser says how it keeps that.
-type plainExecutor struct{ *executor.Executor }
+type plainExecutor struct {
+	*executor.Executor
+	// suggests is the schema to say from what may have been meant; nil if that
+	// is not to be told.
+	suggests *ast.Schema
+}
 
 // CreateOperationContext prepares an operation, or tells what is wrong with it.
 func (e plainExecutor) CreateOperationContext(ctx context.Context, request *graphql.RawParams) (*graphql.OperationContext, gqlerror.List) {
@@ -224,8 +230,43 @@ func (e plainExecutor) CreateOperationContext(ctx context.Context, request *grap
 			sent := valueAt(request.Variables, problem.Path[1:])
 			problem.Message = fmt.Sprintf("expected %s, got %s.", expected, describe(sent))
 		}
+		if problem.Message == unknownField && e.suggests != nil && len(problem.Path) > 2 {
+			problem.Message += e.suggestion(operation.Operation, problem.Path[1:])
+		}
 	}
 	return operation, problems
+}
+
+// unknownField is what gqlparser says of a field that an input does not have.
+const unknownField = "unknown field"
+
+// suggestion says which fields of an input may have been meant by the last
+// name of a path into variables.
+func (e plainExecutor) suggestion(operation *ast.OperationDefinition, path ast.Path) string {
+	var names []string
+	for _, step := range path {
+		if name, ok := step.(ast.PathName); ok {
+			names = append(names, string(name))
+		}
+	}
+	typed := names[len(names)-1]
+	variable := operation.VariableDefinitions.ForName(names[0])
+	if variable == nil || len(typed) > maxQuoted {
+		return ""
+	}
+	input := e.suggests.Types[variable.Type.Name()]
+	for _, name := range names[1 : len(names)-1] {
+		input = e.suggests.Types[input.Fields.ForName(name).Type.Name()]
+	}
+	var known []string
+	for _, field := range input.Fields {
+		known = append(known, field.Name)
+	}
+	meant := core.SuggestionList(typed, known)
+	if len(meant) == 0 {
+		return ""
+	}
+	return ". Did you mean " + core.QuotedOrList(meant...) + "?"
 }
 
 // misfits are what gqlparser's errors say where a value is not of a type; it has

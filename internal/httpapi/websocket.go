@@ -27,16 +27,14 @@ const (
 // initTime is how long a client may take to say connection_init.
 const initTime = 10 * time.Second
 
-// newWebSocket returns gqlgen's transport for graphql-transport-ws and the
-// older graphql-ws.
+// newWebSocket returns gqlgen's transport for graphql-transport-ws.
 func (g *graphQL) newWebSocket() transport.Websocket {
 	return transport.Websocket{
-		Implementation:        webSocketUpgrade{streams: g.streams},
-		InitFunc:              g.welcome,
-		InitTimeout:           initTime,
-		KeepAlivePingInterval: pingInterval,
-		PingPongInterval:      pingInterval,
-		PayloadReadLimit:      &g.limits.BodyBytes,
+		Implementation:   webSocketUpgrade{streams: g.streams},
+		InitFunc:         g.welcome,
+		InitTimeout:      initTime,
+		PingPongInterval: pingInterval,
+		PayloadReadLimit: &g.limits.BodyBytes,
 		ErrorFunc: func(ctx context.Context, err error) {
 			g.present.log.LogAttrs(ctx, slog.LevelDebug, "websocket", slog.String("error", err.Error()))
 		},
@@ -95,6 +93,10 @@ func (g *graphQL) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 		g.refuse(w, r, plainJSON, problem)
 		return
 	}
+	if !offersProtocol(r) {
+		refuseProtocol(w, r)
+		return
+	}
 	ctx, end := g.streams.begin(r.Context())
 	defer end()
 	made := &socket{}
@@ -114,6 +116,30 @@ func handshakeProblem(r *http.Request) error {
 	return nil
 }
 
+// offersProtocol tells whether a client can follow graphql-transport-ws.
+func offersProtocol(r *http.Request) bool {
+	for _, header := range r.Header.Values("Sec-WebSocket-Protocol") {
+		for offered := range strings.SplitSeq(header, ",") {
+			if strings.TrimSpace(offered) == transportProtocol {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// refuseProtocol closes a WebSocket of another protocol. Only one that is open can tell why.
+func refuseProtocol(w http.ResponseWriter, r *http.Request) {
+	connection, err := websocket.Accept(w, r, anyOrigin)
+	if err != nil {
+		return // the client has been told
+	}
+	_ = connection.Close(closeNoProtocol, "Subprotocol not acceptable")
+}
+
+// anyOrigin is for requests whose origin has been checked already.
+var anyOrigin = &websocket.AcceptOptions{InsecureSkipVerify: true}
+
 // webSocketUpgrade makes WebSockets out of requests whose origin has been
 // checked already.
 type webSocketUpgrade struct {
@@ -122,17 +148,15 @@ type webSocketUpgrade struct {
 
 // Accept is called by gqlgen.
 func (u webSocketUpgrade) Accept(w http.ResponseWriter, r *http.Request, options transport.WebsocketAcceptOptions) (transport.WebsocketConn, error) {
-	accept := transport.CoderWebsocketImplementation{AcceptOptions: websocket.AcceptOptions{InsecureSkipVerify: true}}
+	options.Subprotocols = []string{transportProtocol}
+	accept := transport.CoderWebsocketImplementation{AcceptOptions: *anyOrigin}
 	connection, err := accept.Accept(w, r, options)
 	if err != nil {
 		return nil, err
 	}
 	known := &knownConnection{
 		WebsocketConn: connection, stream: r.Context(),
-		socket: r.Context().Value(socketKey{}).(*socket), streams: u.streams,
-	}
-	if connection.Subprotocol() == transportProtocol {
-		known.conversation = newConversation()
+		socket: r.Context().Value(socketKey{}).(*socket), streams: u.streams, conversation: newConversation(),
 	}
 	known.socket.connection = known
 	return known, nil
@@ -145,10 +169,9 @@ type knownConnection struct {
 	transport.WebsocketConn
 	// stream ends when the connection is to end. It is kept here because gqlgen
 	// writes without a context.
-	stream  context.Context
-	socket  *socket
-	streams *streams
-	// conversation is nil for clients of the older protocol.
+	stream       context.Context
+	socket       *socket
+	streams      *streams
 	conversation *conversation
 }
 
@@ -156,8 +179,8 @@ type knownConnection struct {
 func (c *knownConnection) NextReader() (int, io.Reader, error) {
 	for {
 		kind, reader, err := c.WebsocketConn.NextReader()
-		if err != nil || c.conversation == nil {
-			return kind, reader, err
+		if err != nil {
+			return kind, nil, err
 		}
 		data, err := io.ReadAll(reader)
 		if err != nil {
@@ -168,7 +191,14 @@ func (c *knownConnection) NextReader() (int, io.Reader, error) {
 			_ = c.WebsocketConn.WriteClose(wrong.code, wrong.reason)
 			return kind, nil, transport.ErrWebsocketClosed
 		}
-		if heard != nil {
+		switch {
+		case heard == nil:
+		case heard.Type == "ping":
+			err = c.WriteJSON(said{Type: "pong", Payload: heard.Payload})
+			if err != nil {
+				return kind, nil, err
+			}
+		default:
 			data, err = json.Marshal(heard)
 			return kind, bytes.NewReader(data), err
 		}
@@ -177,17 +207,14 @@ func (c *knownConnection) NextReader() (int, io.Reader, error) {
 
 // WriteJSON sends a message of gqlgen's.
 func (c *knownConnection) WriteJSON(message any) error {
-	if c.conversation != nil {
-		told, err := c.conversation.tell(message)
-		if told == nil || err != nil {
-			return err
-		}
-		message = told
+	told, err := c.conversation.tell(message)
+	if told == nil || err != nil {
+		return err
 	}
 	tooSlow := time.AfterFunc(writeTime, func() { _ = c.Close() })
 	defer tooSlow.Stop()
 	defer context.AfterFunc(c.stream, func() { tooSlow.Reset(partingTime) })()
-	return c.WebsocketConn.WriteJSON(message)
+	return c.WebsocketConn.WriteJSON(told)
 }
 
 // WriteClose ends the connection.
@@ -199,9 +226,7 @@ func (c *knownConnection) WriteClose(code int, reason string) error {
 	case c.streams.ending():
 		code, reason = closeRestart, "The server is restarting"
 	}
-	if c.conversation != nil {
-		code, reason = c.conversation.closing(code, reason)
-	}
+	code, reason = c.conversation.closing(code, reason)
 	return c.WebsocketConn.WriteClose(code, reason)
 }
 

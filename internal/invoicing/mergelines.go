@@ -20,7 +20,7 @@ var lineColumns = []struct {
 	{"organization_id", "o.id", true}, {"contract_id", "t.id", true}, {"offer_id", "f.id", true},
 	{"subscription_id", "s.subscription_id", true}, {"subscription_name", "s.subscription_name", false},
 	{"subscription_start", "s.subscription_start", false}, {"subscription_end", "s.subscription_end", false},
-	{"description", "s.description", false}, {"charge_type", "s.charge_type", false}, {"charge_type_text", "s.charge_type_text", false},
+	{"description", "s.description", false}, {"charge_type", "s.charge_type", true}, {"charge_type_text", "s.charge_type_text", false},
 	{"custom", "(i.custom OR f.is_custom)", true},
 	{"quantity", "s.quantity", false}, {"unit_price", "s.unit_price", false}, {"unit_cost", "s.unit_cost", false}, {"amount", "s.amount", false},
 	{"currency", "i.currency", true}, {"invoiced_start", "s.invoiced_start", false}, {"invoiced_end", "s.invoiced_end", false},

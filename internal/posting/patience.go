@@ -3,7 +3,6 @@ package posting
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -86,17 +85,12 @@ func (p *progress) skip(l line) {
 }
 
 // skipped tells of the lines that were skipped under way, and of those left because they wait for something.
-func (p *progress) skipped(waiting int) (entries []activity.Entry) {
+func (p *progress) skipped(waiting int) (entries warnings) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	warn := func(code activity.Code, lines int, title, details string) {
-		if lines > 0 {
-			entries = append(entries, activity.Entry{Level: activity.Warning, Code: code, Title: fmt.Sprintf(title, count(lines, "line", "lines")), Details: details})
-		}
-	}
-	warn(activity.LinesSkippedExcluded, p.excluded, "%s of organizations that were excluded meanwhile were left out", "Set Excluded from Sync to No to post them.")
-	warn(activity.LinesSkippedChanged, p.changed, "%s that changed meanwhile were left out", "They were edited, loaded anew or withdrawn since the run began. Post again.")
-	warn(activity.LinesSkippedWaiting, waiting, "%s could not be posted yet", "ConnectWise has not settled something that they depend on. Post again.")
+	entries.add(activity.LinesSkippedExcluded, p.excluded, "%s of organizations that were excluded meanwhile left out", "Set Excluded from Sync to No to post them.")
+	entries.add(activity.LinesSkippedChanged, p.changed, "%s that changed meanwhile left out", "They were edited, loaded anew or withdrawn since the run began. Post again.")
+	entries.add(activity.LinesSkippedWaiting, waiting, "%s could not be posted yet", "ConnectWise has not settled something that they depend on. Post again.")
 	return entries
 }
 

@@ -101,7 +101,7 @@ func (p *posting) plan(ctx context.Context) error {
 		p.run.Progress(0, lines)
 		started := activity.Entry{
 			Level: activity.Info, Code: activity.LineSyncStarted, Title: "Posting of invoice lines started",
-			Details: fmt.Sprintf("%s to post. Requested by %s.", count(lines, "line", "lines"), p.run.Job().RequestedBy),
+			Details: fmt.Sprintf("%s to post. Requested by %s.", activity.Count(lines, "line", "lines"), p.run.Job().RequestedBy),
 		}
 		return counts, p.run.LogTx(ctx, tx, append([]activity.Entry{started}, entries...)...)
 	})
@@ -132,7 +132,7 @@ func (p *posting) gather(ctx context.Context, tx *postgres.Tx) error {
 const ready = `(c.sync_status = 'READY' OR c.sync_status = 'FAILED' AND cardinality(c.blockers) = 0)`
 
 // skip counts what cannot be posted, by reason.
-func (p *posting) skip(ctx context.Context, tx *postgres.Tx) (counts jobs.Counts, entries []activity.Entry, err error) {
+func (p *posting) skip(ctx context.Context, tx *postgres.Tx) (counts jobs.Counts, entries warnings, err error) {
 	var reasons []struct {
 		Status  string  `db:"sync_status"`
 		Blocker *string `db:"blocker"`
@@ -168,16 +168,11 @@ func (p *posting) skip(ctx context.Context, tx *postgres.Tx) (counts jobs.Counts
 		}
 	}
 	counts.Skipped = blocked + excluded
-	warn := func(code activity.Code, lines int, title, details string) {
-		if lines > 0 {
-			entries = append(entries, activity.Entry{Level: activity.Warning, Code: code, Title: fmt.Sprintf(title, count(lines, "line", "lines")), Details: details})
-		}
-	}
-	warn(activity.LinesSkippedUnmapped, blocked, "%s could not be posted yet", reasonsOf(byCode))
-	warn(activity.LinesSkippedExcluded, excluded, "%s of excluded organizations were left out", "Set Excluded from Sync to No to post them.")
-	warn(activity.AgreementRequired, byCode[rule.AgreementRequired], "%s need an agreement chosen by hand",
+	entries.add(activity.LinesSkippedUnmapped, blocked, "%s could not be posted yet", reasonsOf(byCode))
+	entries.add(activity.LinesSkippedExcluded, excluded, "%s of excluded organizations left out", "Set Excluded from Sync to No to post them.")
+	entries.add(activity.AgreementRequired, byCode[rule.AgreementRequired], "%s without an agreement, which has to be chosen by hand",
 		"Several organizations share their company. Choose an agreement of the company for the contract.")
-	warn(activity.CurrencyMismatch, byCode[rule.CurrencyMismatch], "%s are in another currency than their agreement, company or invoice",
+	entries.add(activity.CurrencyMismatch, byCode[rule.CurrencyMismatch], "%s in another currency than the agreement, the company or the invoice",
 		"Amounts are never converted. Map the contract to an agreement in its own currency.")
 	return counts, entries, nil
 }

@@ -190,7 +190,7 @@ func (p *posting) awaitSettled(ctx context.Context) (waited bool, err error) {
 		}
 		waited = true
 		if due > 0 {
-			p.run.Step(fmt.Sprintf("Waiting to look again for %s whose answer was lost", count(lost, "write", "writes")))
+			p.run.Step(fmt.Sprintf("Waiting to look again for %s whose answer was lost", activity.Count(lost, "write", "writes")))
 		}
 		select {
 		case <-time.After(due):
@@ -243,7 +243,7 @@ func (p *posting) finish(ctx context.Context) error {
 		return counts, p.run.LogTx(ctx, tx, append(entries, activity.Entry{
 			Level: activity.Info, Code: activity.LineSyncCompleted, Title: "Invoice lines were posted",
 			Details: fmt.Sprintf("%s created, %d changed, %d as they were, %d ended; %s skipped, %d failed.",
-				count(so.Created, "Addition", "Additions"), so.Updated, so.Unchanged, so.Cancelled, count(so.Skipped+left, "line", "lines"), so.Failed),
+				activity.Count(so.Created, "Addition", "Additions"), so.Updated, so.Unchanged, so.Cancelled, activity.Count(so.Skipped+left, "line", "lines"), so.Failed),
 		})...)
 	})
 }
@@ -301,10 +301,10 @@ func (p *posting) written(ctx context.Context, tx *postgres.Tx) ([]activity.Entr
 		}
 		where := fmt.Sprintf("agreement %q", r.Name)
 		if r.Others > 0 {
-			where = count(r.Others, "other agreement", "other agreements")
+			where = activity.Count(r.Others, "other agreement", "other agreements")
 		}
 		entries[i] = activity.Entry{
-			Level: activity.Info, Code: code, Title: fmt.Sprintf("%s %s %s", count(r.Count, "Addition", "Additions"), verb, where),
+			Level: activity.Info, Code: code, Title: fmt.Sprintf("%s %s %s", activity.Count(r.Count, "Addition", "Additions"), verb, where),
 		}
 		if r.Others == 0 {
 			entries[i].Details = fmt.Sprintf("Agreement %d.", r.Agreement)
@@ -329,10 +329,14 @@ func each[T any](ctx context.Context, targets []T, do func(context.Context, T) e
 	return ctx.Err()
 }
 
-// count writes a number with its noun.
-func count(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
+// warnings collects entries of a run that tell of lines, by number.
+type warnings []activity.Entry
+
+// add tells of lines, whose number stands for %s in the title, unless there are none.
+func (w *warnings) add(code activity.Code, lines int, title, details string) {
+	if lines > 0 {
+		*w = append(*w, activity.Entry{
+			Level: activity.Warning, Code: code, Title: fmt.Sprintf(title, activity.Count(lines, "line", "lines")), Details: details,
+		})
 	}
-	return fmt.Sprintf("%d %s", n, many)
 }

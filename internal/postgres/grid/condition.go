@@ -56,13 +56,15 @@ func (c combination) build(s *statement) string {
 }
 
 // Not holds exactly where c does not, rows without a value included.
-func Not(c Condition) Condition {
-	return conditionFunc(func(s *statement) string {
-		if c == nil {
-			return "FALSE"
-		}
-		return "(" + s.nest(c) + ") IS NOT TRUE"
-	})
+func Not(c Condition) Condition { return negation{c} }
+
+type negation struct{ of Condition }
+
+func (n negation) build(s *statement) string {
+	if n.of == nil {
+		return "FALSE"
+	}
+	return "(" + s.nest(n.of) + ") IS NOT TRUE"
 }
 
 // Operator compares a column with a value.
@@ -125,15 +127,52 @@ const maxValues = 1000
 
 // OneOf holds where the column has one of the values, of which 1000 are taken; it holds nowhere when there are none.
 func OneOf[T any](column string, values []T) Condition {
-	return conditionFunc(func(s *statement) string {
-		switch {
-		case len(values) == 0:
-			return "FALSE"
-		case len(values) > maxValues:
-			return s.refuse("at most %d values are taken in a list; this one has %d: split it", maxValues, len(values))
+	return membership{column, values, len(values)}
+}
+
+type membership struct {
+	column string
+	values any
+	count  int
+}
+
+func (m membership) build(s *statement) string {
+	switch {
+	case m.count == 0:
+		return "FALSE"
+	case m.count > maxValues:
+		return s.refuse("at most %d values are taken in a list; this one has %d: split it", maxValues, m.count)
+	}
+	return s.use(m.column) + " = ANY(" + s.arg(m.values) + ")"
+}
+
+// maxConditions bounds how many conditions one is made of, ten values of a list counting as one: each of them is asked of
+// every row.
+const maxConditions = 1000
+
+// CheckSize refuses, with an *InputError, a condition that is made of too many others.
+func CheckSize(c Condition) error {
+	if count := size(c); count > maxConditions {
+		return inputErrorf("a filter has at most %d conditions, for which ten values of a list count as one; this one has %d: ask for less at a time",
+			maxConditions, count)
+	}
+	return nil
+}
+
+// size is how many conditions one is made of. What holds everywhere or nowhere counts, too.
+func size(c Condition) int {
+	count := 0
+	switch of := c.(type) {
+	case negation:
+		count = size(of.of)
+	case membership:
+		count = (of.count + 9) / 10
+	case combination:
+		for _, part := range of.conditions {
+			count += size(part)
 		}
-		return s.use(column) + " = ANY(" + s.arg(values) + ")"
-	})
+	}
+	return max(count, 1)
 }
 
 // Likely holds where c does, and has the database expect that this is every other row, where it would take a
