@@ -247,3 +247,16 @@ func TestPosting_AnAdditionFromBeforeARestoreKeepsItsProduct(t *testing.T) {
 		t.Errorf("the line shows the product %+v, want DISK, which ConnectWise has", l.PsaProduct)
 	}
 }
+
+func TestPosting_WhatWasPutRightInConnectWiseNeedsNoSync(t *testing.T) {
+	t.Parallel()
+	d := startDesk(t, gatewaytest.Options{})
+	billTo(d.World, "1", date(3), once("R-1"))
+	d.load(t)
+	d.toCloud(t)
+	try(t, d.ConnectWise.EndAgreement(d.cloud, yesterday()))
+	d.Sync(t)
+	wantPosted(t, d.Seller, nil, "SUCCEEDED", counts{Skipped: 1})
+	try(t, d.ConnectWise.EndAgreement(d.cloud, civil.MustParseDate("2026-12-31")))
+	wantPosted(t, d.Seller, variables{"ids": lineIDs(t, d.Seller, "R-1")}, "SUCCEEDED", counts{Created: 1})
+}

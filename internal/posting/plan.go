@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/lib/pq"
+
 	"crosswalk/internal/activity"
 	"crosswalk/internal/civil"
 	"crosswalk/internal/invoicing"
@@ -13,6 +15,7 @@ import (
 	"crosswalk/internal/jobs"
 	"crosswalk/internal/postgres"
 	"crosswalk/internal/postgres/grid"
+	"crosswalk/internal/psa"
 )
 
 // parameters are those of a run as the job keeps them.
@@ -77,7 +80,6 @@ func (s *Selection) note(ctx context.Context, tx *postgres.Tx, seller postgres.S
 // plan notes where each line of the run goes, unless an earlier attempt has, and tells the log about lines that are
 // not ready.
 func (p *posting) plan(ctx context.Context) error {
-	p.run.Step("Finding the lines to post")
 	return p.run.WriteCounted(ctx, func(ctx context.Context, tx *postgres.Tx) (jobs.Counts, error) {
 		job := p.run.Job().ID
 		var planned []int
@@ -107,15 +109,94 @@ func (p *posting) plan(ctx context.Context) error {
 	})
 }
 
-// gather collects the lines in question with what they resolve to.
-func (p *posting) gather(ctx context.Context, tx *postgres.Tx) error {
-	where := grid.OneOf("sync_status", []string{string(rule.Ready), string(rule.Failed), string(rule.NotReady), string(rule.Excluded)})
+// mostReconsidered bounds how many records of a kind are asked for anew.
+const mostReconsidered = 1_000
+
+// reconsider asks ConnectWise anew for the records that keep lines from being posted. What was wrong with them when they were seen
+// last may have been put right there since. While ConnectWise does not tell, they are what they were.
+func (p *posting) reconsider(ctx context.Context) error {
+	blocked := invoicing.Blocked([]string{
+		string(rule.PsaRecordMissing), string(rule.AgreementClosed), string(rule.AgreementNotOfCompany), string(rule.CurrencyMismatch),
+	})
+	query, args, err := p.targetsOf(grid.All(blocked, p.inQuestion(rule.NotReady, rule.Failed)))
+	if err != nil {
+		return err
+	}
+	var found struct {
+		Companies  pq.Int32Array `db:"companies"`
+		Products   pq.Int32Array `db:"products"`
+		Agreements pq.Int32Array `db:"agreements"`
+	}
+	err = p.db.Read(ctx, func(ctx context.Context, tx *postgres.Tx) error {
+		if _, err := tx.ExecContext(ctx, `SET LOCAL statement_timeout = 0`); err != nil {
+			return err
+		}
+		return tx.GetContext(ctx, &found, `
+			SELECT array_agg(DISTINCT psa_company_id) FILTER (WHERE psa_company_id IS NOT NULL) AS companies,
+				array_agg(DISTINCT psa_product_id) FILTER (WHERE psa_product_id IS NOT NULL) AS products,
+				array_agg(DISTINCT psa_agreement_id) FILTER (WHERE psa_agreement_id IS NOT NULL) AS agreements
+			FROM (`+query+`) AS blocked`, args...)
+	})
+	if err != nil {
+		return fmt.Errorf("find what keeps lines from being posted: %w", err)
+	}
+	for _, ask := range []func() error{
+		func() error { return askAnew(ctx, p, psa.Companies, p.client.CompaniesByID, found.Companies) },
+		func() error { return askAnew(ctx, p, psa.Products, p.client.ProductsByID, found.Products) },
+		func() error { return askAnew(ctx, p, psa.Agreements, p.client.AgreementsByID, found.Agreements) },
+	} {
+		if err := ask(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// saver is a mirror.
+type saver[T any] interface {
+	Save(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID, records []T) (changed int, err error)
+}
+
+// askAnew saves records as ConnectWise has them now.
+func askAnew[T any](ctx context.Context, p *posting, mirror saver[T], ask func(context.Context, []psa.RecordID) ([]T, error), numbers []int32) error {
+	if len(numbers) == 0 {
+		return nil
+	}
+	ids := make([]psa.RecordID, min(len(numbers), mostReconsidered))
+	for i := range ids {
+		ids[i] = psa.RecordID(numbers[i])
+	}
+	records, err := ask(ctx, ids)
+	if err != nil {
+		return ctx.Err()
+	}
+	return p.run.Write(ctx, func(ctx context.Context, tx *postgres.Tx) error {
+		_, err := mirror.Save(ctx, tx, p.seller, records)
+		return err
+	})
+}
+
+// inQuestion holds for the lines that the run is about: those chosen or, where nobody chose, those with a status.
+func (p *posting) inQuestion(statuses ...rule.SyncStatus) grid.Condition {
 	if p.selected {
-		where = grid.Expression(nil, `EXISTS (
+		return grid.Expression(nil, `EXISTS (
 			SELECT FROM posting_item chosen
 			WHERE chosen.seller_id = l.seller_id AND chosen.job_id = ? AND chosen.line_id = l.id)`, p.run.Job().ID)
 	}
-	query, args, err := invoicing.Targets(invoicing.View{SetupComplete: true, Today: p.today}, p.seller, where)
+	names := make([]string, len(statuses))
+	for i, status := range statuses {
+		names[i] = string(status)
+	}
+	return grid.OneOf("sync_status", names)
+}
+
+func (p *posting) targetsOf(where grid.Condition) (query string, args []any, err error) {
+	return invoicing.Targets(invoicing.View{SetupComplete: true, Today: p.today}, p.seller, where)
+}
+
+// gather collects the lines in question with what they resolve to.
+func (p *posting) gather(ctx context.Context, tx *postgres.Tx) error {
+	query, args, err := p.targetsOf(p.inQuestion(rule.Ready, rule.Failed, rule.NotReady, rule.Excluded))
 	if err != nil {
 		return err
 	}

@@ -142,6 +142,10 @@ func (p *posting) work(ctx context.Context) error {
 	if err := p.takeOver(ctx); err != nil {
 		return err
 	}
+	p.run.Step("Finding the lines to post")
+	if err := p.reconsider(ctx); err != nil {
+		return err
+	}
 	if err := p.plan(ctx); err != nil {
 		return err
 	}
