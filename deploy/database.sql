@@ -17,3 +17,5 @@ GRANT crosswalk_owner TO CURRENT_USER;
 CREATE DATABASE crosswalk OWNER crosswalk_owner TEMPLATE template0 ENCODING 'UTF8';
 REVOKE CONNECT, TEMPORARY ON DATABASE crosswalk FROM PUBLIC;
 GRANT CONNECT ON DATABASE crosswalk TO crosswalk_owner, crosswalk_gateway;
+-- Lines are loaded, edited and posted by way of temporary tables.
+GRANT TEMPORARY ON DATABASE crosswalk TO crosswalk_app;

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strings"
 	"testing"
 
 	"crosswalk/internal/postgres"
@@ -30,12 +31,19 @@ func startServer(t *testing.T) func(user, database string) string {
 // setUp runs database.sql and the migrations.
 func setUp(t *testing.T) func(user, database string) string {
 	t.Helper()
+	return setUpBy(t, read(t, "database.sql"))
+}
+
+// setUpBy runs what stands in a file like database.sql, and the migrations.
+func setUpBy(t *testing.T, text string) func(user, database string) string {
+	t.Helper()
 	psql, err := exec.LookPath("psql")
 	if err != nil {
 		t.Skipf("psql is not installed: %v", err)
 	}
 	address := startServer(t)
-	create := exec.CommandContext(t.Context(), psql, "--no-psqlrc", "--quiet", "--file=database.sql", address("postgres", "postgres"))
+	create := exec.CommandContext(t.Context(), psql, "--no-psqlrc", "--quiet", "--file=-", address("postgres", "postgres"))
+	create.Stdin = strings.NewReader(text)
 	create.Env = append(os.Environ(), "DATABASE_OWNER_PASSWORD=own'er", "DATABASE_GATEWAY_PASSWORD=gate")
 	if output, err := create.CombinedOutput(); err != nil {
 		t.Fatalf("database.sql: %v\n%s", err, output)
@@ -80,6 +88,56 @@ func TestTheLoginThatServesIsBoundToOneSellerAndOwnsNothing(t *testing.T) {
 	var seen int
 	if err := db.Pool().QueryRowContext(t.Context(), `SELECT count(*) FROM seller`).Scan(&seen); err != nil || seen != 0 {
 		t.Errorf("without naming a seller, crosswalk_gateway sees %d of them (%v), want none", seen, err)
+	}
+}
+
+// temporary is what database.sql did not have at first.
+const temporary = "GRANT TEMPORARY ON DATABASE crosswalk TO crosswalk_app;\n"
+
+func TestMigrationsLetTheLoginThatServesMakeTemporaryTables(t *testing.T) {
+	t.Parallel()
+	text := read(t, "database.sql")
+	before := strings.Replace(text, temporary, "", 1)
+	if before == text {
+		t.Fatalf("database.sql does not say %s", temporary)
+	}
+	address := setUpBy(t, before)
+	db, err := postgres.Open(t.Context(), address("crosswalk_gateway", "crosswalk"), postgres.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.CheckRights(t.Context()); err != nil {
+		t.Errorf("after the migrations: %v", err)
+	}
+	execute(t, address("crosswalk_owner", "crosswalk"), `REVOKE TEMPORARY ON DATABASE crosswalk FROM crosswalk_app`)
+	const advice = `GRANT TEMPORARY ON DATABASE "crosswalk" TO "crosswalk_app"`
+	if err := db.CheckRights(t.Context()); err == nil || !strings.Contains(err.Error(), advice) {
+		t.Errorf("without the right: %v, want the advice %q", err, advice)
+	}
+}
+
+// An owner of the tables who does not own the database cannot give rights in it.
+func TestMigrationsOfALoginThatDoesNotOwnTheDatabaseGoThrough(t *testing.T) {
+	t.Parallel()
+	text := read(t, "database.sql")
+	const owned = " OWNER crosswalk_owner"
+	if !strings.Contains(text, owned) || !strings.Contains(text, temporary) {
+		t.Fatalf("database.sql does not say %s and %s", owned, temporary)
+	}
+	text = strings.Replace(strings.Replace(text, owned, "", 1), temporary, `\connect crosswalk
+CREATE EXTENSION pg_trgm; CREATE EXTENSION btree_gin;
+GRANT CREATE, USAGE ON SCHEMA public TO crosswalk_owner;
+GRANT CREATE, TEMPORARY ON DATABASE crosswalk TO crosswalk_owner;
+`, 1)
+	address := setUpBy(t, text)
+	db, err := postgres.Open(t.Context(), address("crosswalk_gateway", "crosswalk"), postgres.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.CheckRights(t.Context()); err == nil {
+		t.Error("the login that serves was given a right by somebody who cannot give it")
 	}
 }
 

@@ -10,8 +10,8 @@ import (
 	"crosswalk/internal/psa"
 )
 
-// PsaAgreements resolves the agreement picker. That of one company reads the company's agreements anew, as
-// far as ConnectWise answers in time: they are few, and the one just made there is the one looked for.
+// PsaAgreements resolves the agreement picker. That of one company reads the company's agreements live, as far as
+// ConnectWise answers in time: they are few, and the one just made there is the one looked for.
 func (r *queryResolver) PsaAgreements(ctx context.Context, companyID *string, first *int, after, search *string, filter *model.PsaAgreementFilter) (*model.PsaAgreementConnection, error) {
 	asked := agreementList{page: pageArguments{first: first, after: after}, search: deref(search)}
 	today, err := todayOf(ctx)

@@ -143,7 +143,7 @@ func (r *invoiceLineResolver) PsaAddition(ctx context.Context, obj *model.Invoic
 	}
 	shown := loaders.Found[psa.Addition]{Record: stored}
 	if selectionOf(ctx).hasOther("recordId", "agreementRecordId", "__typename") {
-		live, err := set.Additions.Load(ctx, loaders.AdditionKey{Agreement: stored.AgreementID, Record: stored.ID})()
+		live, err := set.Additions.Load(ctx, psa.AdditionKey{Agreement: stored.AgreementID, Record: stored.ID})()
 		if err != nil {
 			return nil, err
 		}

@@ -112,7 +112,7 @@ func productCondition(f *model.PsaProductFilter) grid.Condition {
 // PsaAgreementTypes resolves the Agreement Types that can be chosen. It is part of the set-up, so it needs
 // credentials only.
 func (r *queryResolver) PsaAgreementTypes(ctx context.Context) ([]*model.PsaAgreementType, error) {
-	types, err := r.activeAgreementTypes(ctx)
+	types, err := r.activeAgreementTypes(ctx, loadersFrom(ctx).Deadline())
 	if err != nil {
 		return nil, psaFailure(err)
 	}

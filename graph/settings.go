@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"crosswalk/graph/model"
 	"crosswalk/internal/account"
@@ -187,7 +188,9 @@ func (r *mutationResolver) TestConnectWiseConnection(ctx context.Context) (*mode
 	client, err := r.Clients.Client(ctx, seller(ctx))
 	var info psa.SystemInfo
 	if err == nil {
-		info, err = client.SystemInfo(ctx)
+		waiting, cancel := context.WithDeadline(ctx, r.setUpDeadline())
+		defer cancel()
+		info, err = client.SystemInfo(waiting)
 	}
 	if err != nil {
 		refused, err := psaRefusals(err)
@@ -196,13 +199,21 @@ func (r *mutationResolver) TestConnectWiseConnection(ctx context.Context) (*mode
 	return &model.TestConnectWiseConnectionPayload{Ok: true, Version: optional(info.Version), UserErrors: []*model.UserError{}}, nil
 }
 
-// activeAgreementTypes asks ConnectWise for the types that can be chosen, by name.
-func (r *Resolver) activeAgreementTypes(ctx context.Context) ([]psa.AgreementType, error) {
+// setUpPatience is how many times the budget of an operation a mutation of the set-up waits for ConnectWise: it cannot do without.
+const setUpPatience = 5
+
+// setUpDeadline is until when a mutation of the set-up that begins to wait now does so.
+func (r *Resolver) setUpDeadline() time.Time { return time.Now().Add(setUpPatience * r.Budget) }
+
+// activeAgreementTypes asks ConnectWise for the types that can be chosen, by name. It has until deadline to answer.
+func (r *Resolver) activeAgreementTypes(ctx context.Context, deadline time.Time) ([]psa.AgreementType, error) {
 	client, err := r.Clients.Client(ctx, seller(ctx))
 	if err != nil {
 		return nil, err
 	}
-	types, err := client.AgreementTypes(ctx)
+	waiting, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	types, err := client.AgreementTypes(waiting)
 	if err != nil {
 		return nil, err
 	}
@@ -256,7 +267,7 @@ func (r *Resolver) settingsChange(ctx context.Context, input model.UpdateSetting
 	if err != nil {
 		return change, []*model.UserError{userError(model.UserErrorCodeInvalid, err.Error(), "agreementTypeId")}, nil
 	}
-	types, err := r.activeAgreementTypes(ctx)
+	types, err := r.activeAgreementTypes(ctx, r.setUpDeadline())
 	if err != nil {
 		refused, err := psaRefusals(err, "agreementTypeId")
 		return change, refused, err

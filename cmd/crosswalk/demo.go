@@ -141,7 +141,7 @@ func (d *demo) openDatabase(ctx context.Context) error {
 	}
 	d.ends = append(d.ends, func() { db.Close() })
 	d.db = db
-	return nil
+	return db.CheckRights(ctx)
 }
 
 // Believable sizes: a reseller with a few hundred customers and half a year of invoices.

@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -68,10 +70,40 @@ func tuneCollector(getenv func(string) string) {
 	}
 }
 
+// forgetEmpty has variables of ours that are empty count as not set, as lines of a file of settings may be left.
+func forgetEmpty() error {
+	for _, variable := range os.Environ() {
+		name, value, _ := strings.Cut(variable, "=")
+		if value != "" || !strings.HasPrefix(name, "CROSSWALK_") {
+			continue
+		}
+		if err := os.Unsetenv(name); err != nil {
+			return fmt.Errorf("forget %s, which is empty: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// secretFlags are those whose values are shown to nobody.
+var secretFlags = []string{"--database-url", "--encryption-key", "--platform-key", "--platform-token", "--private-key", "--key", "--token"}
+
+// withoutSecrets replaces an error of a command line that has a secret where the parser takes it for another flag, and quotes it.
+func withoutSecrets(err error, arguments []string) error {
+	for i, argument := range arguments[:len(arguments)-1] {
+		if slices.Contains(secretFlags, argument) && strings.HasPrefix(arguments[i+1], "-") {
+			return fmt.Errorf("%s needs a value; one that begins with - is given as %[1]s=-…", argument)
+		}
+	}
+	return err
+}
+
 // run executes one command line. What a command answers goes to stdout, messages for people to standard error.
 func run(ctx context.Context, arguments []string, stdout io.Writer) error {
 	if len(arguments) == 0 {
 		arguments = []string{"--help"}
+	}
+	if err := forgetEmpty(); err != nil {
+		return err
 	}
 	var line commandLine
 	parser, err := kong.New(&line,
@@ -87,7 +119,7 @@ func run(ctx context.Context, arguments []string, stdout io.Writer) error {
 	}
 	command, err := parser.Parse(arguments)
 	if err != nil {
-		return err
+		return withoutSecrets(err, arguments)
 	}
 	log := line.Log.logger(os.Stderr)
 	slog.SetDefault(log)

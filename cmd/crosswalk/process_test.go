@@ -98,6 +98,33 @@ func TestSettingsThatCannotWorkStopTheStart(t *testing.T) {
 	}
 }
 
+func TestSecretsOnTheCommandLineAreNotRepeated(t *testing.T) {
+	t.Parallel()
+	for _, arguments := range [][]string{
+		{"serve", "--encryption-key", "-geheim"}, {"serve", "--database-url", "-geheim"}, {"serve", "--encryption-key", "--geheim"},
+		{"seller", "create", "--platform-token", "-geheim"}, {"seller", "create", "--platform-key", "-geheim", "--name", "A"},
+	} {
+		p := startProcess(t, nil, arguments...)
+		if status := p.status(); status != 1 || strings.Contains(p.stderr.String(), "geheim") || !strings.Contains(p.stderr.String(), "needs a value") {
+			t.Errorf("crosswalk %q ended with status %d: %s", arguments, status, p.stderr)
+		}
+	}
+}
+
+func TestAnEmptySettingIsAsGoodAsNone(t *testing.T) {
+	t.Parallel()
+	w := gatewaytest.Start(t, gatewaytest.Options{WithoutGateway: true})
+	var empty []string
+	for name := range settingsOfServe(t) {
+		if name != "DATABASE_URL" && name != "CROSSWALK_ENCRYPTION_KEY" && name != "CROSSWALK_LISTEN" {
+			empty = append(empty, name+"=")
+		}
+	}
+	startServe(t, w, empty...)
+	address, key := "DATABASE_URL=postgres://cw@127.0.0.1:1/cw", "CROSSWALK_ENCRYPTION_KEY="
+	wantRefused(t, []string{address, key}, "missing flags: --encryption-key", "serve")
+}
+
 func TestAReplicaWithAnotherKeyTellsAtItsStart(t *testing.T) {
 	t.Parallel()
 	w := gatewaytest.Start(t, gatewaytest.Options{WithoutGateway: true})

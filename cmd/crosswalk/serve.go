@@ -139,6 +139,9 @@ func (c *serveCommand) Run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	defer db.Close()
+	if err := db.CheckRights(ctx); err != nil {
+		return err
+	}
 	config, err := c.config(log)
 	if err != nil {
 		return err

@@ -36,6 +36,20 @@ func gatewayConfig(t *testing.T, arguments ...string) gateway.Config {
 	return config
 }
 
+// It sets the environment, and so cannot run beside others.
+func TestAnEmptyVariableLeavesTheDefault(t *testing.T) {
+	t.Setenv("CROSSWALK_LISTEN", "")
+	t.Setenv("CROSSWALK_MAX_DEPTH", "")
+	t.Setenv("CROSSWALK_PSA_BUDGET", "3s")
+	if err := forgetEmpty(); err != nil {
+		t.Fatal(err)
+	}
+	flags := parseGateway(t)
+	if flags.Listen != "127.0.0.1:8080" || flags.limits().Depth != 15 || flags.PSABudget != 3*time.Second {
+		t.Errorf("it listens on %q, with a depth of %d and a budget of %s; want the defaults and 3s", flags.Listen, flags.limits().Depth, flags.PSABudget)
+	}
+}
+
 func TestWhatIsShownOfTheSchemaDependsOnWhatIsAllowed(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

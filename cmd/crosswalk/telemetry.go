@@ -15,6 +15,7 @@ const sendTime = 5 * time.Second
 // startTelemetry returns what watches a gateway, with traces if the standard variables of OpenTelemetry ask for them,
 // and what to call when the gateway has stopped.
 func startTelemetry(ctx context.Context, log *slog.Logger) (*telemetry.Telemetry, func(), error) {
+	telemetry.LogTo(log)
 	exporter, err := telemetry.Exporter(ctx, os.Getenv)
 	if err != nil {
 		return nil, nil, err

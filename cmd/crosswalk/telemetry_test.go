@@ -4,10 +4,13 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
+
+	"crosswalk/internal/gateway/gatewaytest"
 )
 
-// The tests in this file set the environment, and so cannot run beside others.
+// The first tests in this file set the environment, and so cannot run beside others.
 
 func TestTracesNeedACollector(t *testing.T) {
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "")
@@ -54,5 +57,21 @@ func TestTheAddressOfMetricsReachesTheGateway(t *testing.T) {
 	t.Parallel()
 	if got := gatewayConfig(t, "--metrics-listen=127.0.0.1:9090").MetricsListen; got != "127.0.0.1:9090" {
 		t.Errorf("metrics are served on %q, want 127.0.0.1:9090", got)
+	}
+}
+
+func TestWhatIsWrongWithTracesIsLoggedWithoutWhatItIs(t *testing.T) {
+	t.Parallel()
+	w := gatewaytest.Start(t, gatewaytest.Options{WithoutGateway: true})
+	replica := startServe(t, w, "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1", "OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer%ZZTOPSECRET,TOPSECRET",
+		"OTEL_EXPORTER_OTLP_TIMEOUT=TOPSECRET", "OTEL_RESOURCE_ATTRIBUTES=TOPSECRET,a=%ZZTOPSECRET", "OTEL_BSP_SCHEDULE_DELAY=TOPSECRET", "CROSSWALK_LOG_FORMAT=json")
+	said := replica.stderr.String()
+	if strings.Contains(said, "SECRET") || !strings.Contains(said, `"doing":"escape header value"`) {
+		t.Errorf("a replica with headers that cannot be read says\n%s\nwant what it is about, and no value", said)
+	}
+	for line := range strings.Lines(said) {
+		if !strings.HasPrefix(line, "{") && !strings.HasPrefix(line, "crosswalk serves ") {
+			t.Errorf("this is no line of the log: %s", line)
+		}
 	}
 }

@@ -13,13 +13,12 @@ import (
 	"crosswalk/internal/psa"
 )
 
-// AdditionKey names an Addition: ConnectWise finds one only below its agreement.
-type AdditionKey struct{ Agreement, Record psa.RecordID }
-
 // AdditionList is what ConnectWise answered when it was asked for the Additions of an agreement.
 type AdditionList struct {
 	// Additions are by record number; none where ConnectWise does not have the agreement.
 	Additions []psa.Addition
+	// Asked is when that was.
+	Asked time.Time
 	// Err is why ConnectWise gave no usable answer, which another agreement's may yet be.
 	Err error
 }
@@ -67,16 +66,24 @@ func (s *Set) additionsOf(waiting context.Context, agreement psa.RecordID) Addit
 		return AdditionList{Err: &psa.UnavailableError{Reason: "ConnectWise did not answer in time", Err: err}}
 	}
 	found, err := s.directory.Additions.Look(waiting, s.seller, []psa.RecordID{agreement}, s.deadline)
-	list := AdditionList{Err: err}
-	if err == nil && found[0] != nil {
-		list.Additions = found[0].Additions
+	if err != nil {
+		return AdditionList{Err: err}
 	}
-	return list
+	return AdditionList{Additions: found[0].Additions, Asked: found[0].Asked} // there is an answer for every agreement
 }
 
-// findAdditions finds Additions in the lists of their agreements. One that is not found is not Live while
-// ConnectWise gives no usable answer, and Deleted otherwise.
-func findAdditions(ctx context.Context, s *Set, keys []AdditionKey) ([]Found[psa.Addition], error) {
+// findAdditions finds Additions of ours in the lists of their agreements. One is not Live while ConnectWise gives no answer that
+// tells of it, and Deleted where such an answer does not have it.
+func findAdditions(ctx context.Context, s *Set, keys []psa.AdditionKey) ([]Found[psa.Addition], error) {
+	// This is read first: of all that it tells, lists that are asked for from now on are newer.
+	var written map[psa.AdditionKey]time.Time
+	err := s.db.Seller(s.seller).ReadOne(ctx, func(ctx context.Context, tx *postgres.Tx) (err error) {
+		written, err = psa.AdditionsWritten(ctx, tx, s.seller, keys)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
 	for _, key := range keys {
 		s.AdditionsOf.Announce(key.Agreement)
 	}
@@ -92,18 +99,23 @@ func findAdditions(ctx context.Context, s *Set, keys []AdditionKey) ([]Found[psa
 		if err != nil {
 			return nil, err
 		}
-		found[i] = list.find(key.Record)
+		found[i] = list.find(key.Record, written[key])
 	}
 	return found, nil
 }
 
-func (l AdditionList) find(record psa.RecordID) Found[psa.Addition] {
-	if l.Err != nil {
+// find finds an Addition that was written last at a time. A list that was asked for before says nothing of it, and one that was asked
+// for soon after may not show it yet.
+func (l AdditionList) find(record psa.RecordID, written time.Time) Found[psa.Addition] {
+	if l.Err != nil || l.Asked.Before(written) {
 		return Found[psa.Addition]{}
 	}
 	at := slices.IndexFunc(l.Additions, func(a psa.Addition) bool { return a.ID == record })
-	if at < 0 {
-		return Found[psa.Addition]{Live: true, Deleted: true}
+	switch {
+	case at >= 0:
+		return Found[psa.Addition]{Record: l.Additions[at], Live: true}
+	case l.Asked.Before(written.Add(psa.Lag)):
+		return Found[psa.Addition]{}
 	}
-	return Found[psa.Addition]{Record: l.Additions[at], Live: true}
+	return Found[psa.Addition]{Live: true, Deleted: true}
 }

@@ -42,10 +42,10 @@ type Set struct {
 	Companies  *Records[psa.Company]
 	Products   *Records[psa.Product]
 	Agreements *Records[psa.Agreement]
-	// AdditionsOf lists the Additions of agreements, Additions finds single ones in such lists. There is no
+	// AdditionsOf lists the Additions of agreements, Additions finds single ones of ours in such lists. There is no
 	// mirror of them.
 	AdditionsOf *Loader[psa.RecordID, AdditionList]
-	Additions   *Loader[AdditionKey, Found[psa.Addition]]
+	Additions   *Loader[psa.AdditionKey, Found[psa.Addition]]
 	// Posted reads Additions of ours as they were written last, by our own numbers.
 	Posted *Loader[int64, psa.Addition]
 	// Organizations, Offers and Contracts read the rows that others belong to.
@@ -93,11 +93,14 @@ func NewSet(ctx context.Context, db *postgres.DB, directory *psa.Directory, sell
 	return s
 }
 
-// RefreshAgreementsOf mirrors the agreements of a company anew; live is false when ConnectWise does not answer in
-// time.
+// RefreshAgreementsOf mirrors the agreements of a company as they are now, or were moments ago; live is false when ConnectWise
+// does not answer in time.
 func (s *Set) RefreshAgreementsOf(ctx context.Context, company psa.RecordID) (live bool, err error) {
 	return s.note(s.directory.RefreshAgreementsOf(ctx, s.db.Seller(s.seller), company, s.deadline))
 }
+
+// Deadline is when the operation has no more time for ConnectWise.
+func (s *Set) Deadline() time.Time { return s.deadline }
 
 // Outcome returns how ConnectWise behaved so far.
 func (s *Set) Outcome() Outcome {

@@ -37,6 +37,29 @@ func TestPurgeDeletesWhatIsPastItsWindow(t *testing.T) {
 	}
 }
 
+func TestPurgeTakesWhatAnOldPostingRunPlanned(t *testing.T) {
+	t.Parallel()
+	db, seller := open(t)
+	now := time.Now().UTC()
+	old := insertJob(t, db, seller, now.AddDate(-1, 0, -2))
+	other := insertJob(t, db, seller, now.AddDate(-1, 0, -2))
+	recent := insertJob(t, db, seller, now)
+	write(t, db, seller, func(ctx context.Context, tx *postgres.Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO posting_plan (seller_id, job_id, line_count) VALUES ($1, $2, 3), ($1, $3, 4)`, seller, old, recent)
+		return err
+	})
+	if deleted, err := activity.Purge(t.Context(), db, now); err != nil || deleted != 2 {
+		t.Errorf("Purge: %d rows (%v), want the runs %d and %d", deleted, err, old, other)
+	}
+	var planned []int64
+	read(t, db, seller, func(ctx context.Context, tx *postgres.Tx) error {
+		return tx.SelectContext(ctx, &planned, `SELECT job_id FROM posting_plan WHERE seller_id = $1`, seller)
+	})
+	if diff := cmp.Diff([]int64{recent}, planned); diff != "" {
+		t.Errorf("runs whose plans are left (-want +got):\n%s", diff)
+	}
+}
+
 func TestPurgeLeavesTheWorkToAReplicaThatIsAtIt(t *testing.T) {
 	t.Parallel()
 	db, seller := open(t)

@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -147,9 +148,9 @@ func TestThePickerOfOneCompanyReadsItsAgreementsFromConnectWise(t *testing.T) {
 	}
 }
 
-func TestThePickerOfOneCompanyNeverShowsAnEarlierAnswer(t *testing.T) {
+func TestThePickerOfOneCompanyLeavesOutWhatIsGone(t *testing.T) {
 	t.Parallel()
-	w, acme, other := startAgreements(t, gatewaytest.Options{Gateway: func(c *gateway.Config) { c.PSAFreshness = time.Hour }})
+	w, acme, other := startAgreements(t, gatewaytest.Options{})
 	pick := func(company int) []string {
 		return agreements(t, w.Seller, variables{"companyId": companyID(company), "filter": variables{"currency": "EUR"}}).names()
 	}
@@ -182,6 +183,58 @@ func TestThePickerOfOneCompanyNeverShowsAnEarlierAnswer(t *testing.T) {
 	if got := contractOf(t, w.Seller, signed.PlatformID); deref(got.AgreementProblem) != "PSA_RECORD_MISSING" {
 		t.Errorf("the contract of the deleted agreement has the problem %s, want PSA_RECORD_MISSING", deref(got.AgreementProblem))
 	}
+}
+
+func TestPickersOfOneCompanyShareAnAnswerWhileItIsFresh(t *testing.T) {
+	t.Parallel()
+	w, acme, _ := startAgreements(t, gatewaytest.Options{Gateway: func(c *gateway.Config) { c.PSAFreshness = time.Hour }})
+	replica, statements := w.Watched(t)
+	s := w.On(replica)
+	made := addAgreement(t, w, simconnectwise.Agreement{Name: "Made a moment ago", CompanyID: acme})
+	w.ConnectWise.ForgetCalls()
+	setFaults(t, w.ConnectWise.Faults().Set, fault.Fault{Kind: fault.Slow, Path: agreementsPath, DelayMilliseconds: 200})
+	var requests sync.WaitGroup
+	for range 40 {
+		requests.Go(func() {
+			response := s.Query(t, viewer, `query ($id: ID) { psaAgreements(companyId: $id, search: "made") { nodes { name freshness } } }`, variables{"id": companyID(acme)})
+			if !strings.Contains(string(response.Data), `[{"name":"Made a moment ago","freshness":"LIVE"}]`) {
+				t.Errorf("a picker that shared its answer got %s, want the agreement made a moment ago", response.Body)
+			}
+		})
+	}
+	requests.Wait()
+	w.ConnectWise.Faults().Clear()
+	for _, typed := range []string{"m", "ma", "mad", "made"} {
+		agreements(t, s, variables{"companyId": companyID(acme), "search": typed})
+	}
+	if got := w.ConnectWise.CallCount("GET " + agreementsPath); got != 1 {
+		t.Errorf("pickers of the same company cost %d calls for agreements, want 1", got)
+	}
+	if got := statements.Containing("INSERT INTO psa_agreement"); len(got) != 1 {
+		t.Errorf("pickers of the same company wrote %d times to the mirror, want once", len(got))
+	}
+	// What was made since the answer came can be mapped all the same.
+	since := addAgreement(t, w, simconnectwise.Agreement{Name: "Made since", CompanyID: acme})
+	sign(t, s, contractOf(t, s, "C-1").ID, agreementID(since))
+	sign(t, s, contractOf(t, s, "C-1").ID, agreementID(made))
+}
+
+func TestAPickerThatGivesUpLeavesTheAnswerToTheOthers(t *testing.T) {
+	t.Parallel()
+	g := &gate{arrived: make(chan struct{}, 1)}
+	w, acme, _ := startAgreements(t, gatewaytest.Options{
+		BeforeConnectWise: g.before, Gateway: func(c *gateway.Config) { c.PSAFreshness, c.PSABudget = time.Hour, time.Second },
+	})
+	t.Cleanup(g.open)
+	addAgreement(t, w, simconnectwise.Agreement{Name: "Made a moment ago", CompanyID: acme})
+	g.close("GET", agreementsPath)
+	if got := agreements(t, w.Seller, variables{"companyId": companyID(acme), "search": "made"}).names(); len(got) > 0 {
+		t.Errorf("without an answer the picker offers %q, want none", got)
+	}
+	g.open()
+	gatewaytest.Eventually(t, "the answer serves the next picker", func() bool {
+		return len(agreements(t, w.Seller, variables{"companyId": companyID(acme), "search": "made"}).Nodes) == 1
+	})
 }
 
 func TestWhileConnectWiseDoesNotAnswerTheMirrorFillsTheAgreementPicker(t *testing.T) {

@@ -126,7 +126,7 @@ func New(config Config) (*Gateway, error) {
 	if err := config.watch(clients); err != nil {
 		return nil, err
 	}
-	directory := psa.NewDirectory(clients, psa.DirectoryOptions{Freshness: config.PSAFreshness})
+	directory := psa.NewDirectory(clients, psa.DirectoryOptions{Freshness: config.PSAFreshness, DB: config.DB, Log: config.Log})
 
 	listener := notify.NewListener(config.DB, config.Log)
 	runner := jobs.NewRunner(config.DB, jobs.Options{Listener: listener, Lease: config.Lease, Observer: config.Telemetry, Log: config.Log})
@@ -161,7 +161,7 @@ func New(config Config) (*Gateway, error) {
 		Schema:         resolver.Schema(httpapi.Published),
 		SDL:            graph.SDL(),
 		Authenticator:  authenticator,
-		Ready:          ready(config.DB),
+		Ready:          ready(config.DB, config.Log),
 		Logger:         config.Log,
 		Limits:         config.Limits,
 		Cost:           cost.Of,
@@ -182,7 +182,7 @@ func New(config Config) (*Gateway, error) {
 	server := httpapi.NewServer(config.Listen, handler, config.Log)
 	g := &Gateway{
 		Accounts: accounts, clients: clients, server: server, metrics: server, handler: handler,
-		stages: [][]service{{listener}, {
+		stages: [][]service{{listener, directory}, {
 			runner, activity.NewPurger(config.DB, time.Now, config.Log),
 			schedule.New(config.DB, accounts, enqueueDailySync, schedule.Options{Log: config.Log}), server,
 		}},
@@ -263,7 +263,8 @@ func (c Config) filling(handler jobs.Handler, tables ...string) jobs.Handler {
 	}
 }
 
-// Handler returns what answers requests, for those who have a server of their own. It needs no Start, but for subscriptions and runs.
+// Handler returns what answers requests, for those who have a server of their own. It needs no Start, but for subscriptions and runs,
+// and for the mirror to follow what pages show live.
 func (g *Gateway) Handler() http.Handler { return g.handler }
 
 // Start starts the background services and then serves. It does not block. When a part cannot be started,
@@ -308,16 +309,20 @@ func (g *Gateway) Stop(ctx context.Context) error {
 }
 
 // ready reports whether the database is there and fits.
-func ready(db *postgres.DB) func(context.Context) error {
+func ready(db *postgres.DB, log *slog.Logger) func(context.Context) error {
 	return func(ctx context.Context) error {
-		if err := db.Ping(ctx); err != nil {
-			return errors.New("the database does not answer")
-		}
+		switch err := db.Ready(ctx); {
 		// A newer crosswalk may have migrated since this one started, which goes on working until it is replaced.
-		if err := postgres.CheckSchema(ctx, db.Pool()); !errors.Is(err, postgres.ErrSchemaAhead) {
+		case err == nil, errors.Is(err, postgres.ErrSchemaAhead):
+			return nil
+		case errors.Is(err, postgres.ErrSchemaBehind), errors.Is(err, postgres.ErrStandby):
 			return err
+		case postgres.IsUnavailable(err), ctx.Err() != nil:
+			return errors.New("the database does not answer")
+		default:
+			log.WarnContext(ctx, "the database is not ready", "error", err)
+			return errors.New("the database does not answer as it should")
 		}
-		return nil
 	}
 }
 
@@ -335,6 +340,9 @@ func (u upstreams) connectWise(ctx context.Context, seller postgres.SellerID) (c
 	})
 	if errors.Is(err, account.ErrNotConnected) {
 		return connectwise.Config{}, 0, psa.ErrNotConnected
+	}
+	if errors.Is(err, seal.ErrUnknownKey) || errors.Is(err, seal.ErrDamaged) {
+		err = &psa.UnavailableError{Reason: "The saved ConnectWise credentials cannot be opened by this server", Err: err}
 	}
 	if err != nil {
 		return connectwise.Config{}, 0, fmt.Errorf("read ConnectWise credentials: %w", err)

@@ -248,6 +248,13 @@ func TestTheFastLaneAnswersAsPlainResolversDo(t *testing.T) {
 	if err := w.ConnectWise.DeleteCompany(companies[1]); err != nil {
 		t.Fatal(err)
 	}
+	// What is stored follows what is shown; answers can be compared once it has.
+	gatewaytest.Eventually(t, "the mirror knows of the company and the agreement", func() bool {
+		organizations(t, w.Seller)
+		contracts(t, w.Seller)
+		closed := askContracts(t, w.Seller, variables{"filter": variables{"agreementProblem": "AGREEMENT_CLOSED"}})
+		return closed.TotalCount == 1 && len(pick(t, w.Seller, variables{"search": "C1"})) == 0
+	})
 	cursors := make(map[string]string)
 	for _, list := range shownLists {
 		var page map[string]struct{ PageInfo struct{ EndCursor string } }

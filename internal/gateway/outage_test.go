@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"crosswalk/internal/account/seal"
 	"crosswalk/internal/gateway"
 	"crosswalk/internal/gateway/gatewaytest"
 	simconnectwise "crosswalk/internal/simulator/connectwise"
@@ -254,5 +255,31 @@ func TestAFieldThatCannotDoWithoutConnectWiseSaysWhenToTryAgain(t *testing.T) {
 		// A pause that ConnectWise asked for would go on; new keys begin with a new connection.
 		w.ConnectWise.Faults().Clear()
 		saveCredentials(t, w, nil)
+	}
+}
+
+func TestAConnectionThatAReplicaCannotUseIsAnOutageThere(t *testing.T) {
+	t.Parallel()
+	ring, err := seal.ParseKeyRing("ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA=")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := startOutage(t, time.Minute)
+	for name, spoil := range map[string]func(*gateway.Config){
+		"its key is on another ring":     func(c *gateway.Config) { c.KeyRing = ring },
+		"its address may not be reached": func(c *gateway.Config) { c.AllowInsecureUpstreams = false },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := w.On(w.ReplicaWith(t, spoil))
+			response := s.Query(t, viewer, outagePage, nil)
+			if len(response.Errors) > 0 || reportOf(t, response).Available {
+				t.Fatalf("the page is %s, want it without errors and ConnectWise away", response.Body)
+			}
+			rows := rowsOf(t, response)
+			if len(rows) != 2 || rows[0].MappingStatus != "RESPONSE_ERROR" || rows[0].PsaCompany == nil || rows[0].PsaCompany.Freshness != "STALE" {
+				t.Errorf("the rows are %+v, want both, and the copy of the company", rows)
+			}
+		})
 	}
 }

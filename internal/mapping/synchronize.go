@@ -79,10 +79,55 @@ func (s *synchronization) mirror(ctx context.Context) error {
 		return err
 	}
 	s.run.Step("Reading agreements from ConnectWise")
-	s.agreements, err = refresh(ctx, s.run, psa.Agreements, func(a psa.Agreement) psa.RecordID { return a.ID }, client.Agreements,
+	s.agreements, err = refresh(ctx, s.run, psa.Agreements, func(a psa.Agreement) psa.RecordID { return a.ID }, s.allAgreements(client),
 		func(listed int) { s.run.Progress(s.companies.listed+listed, jobs.Unknown) })
 	s.done = s.companies.listed + s.agreements.listed
 	return err
+}
+
+// allAgreements streams the agreements that ConnectWise lists, and copies of those created here that are too new for its list.
+func (s *synchronization) allAgreements(client psa.Client) func(context.Context, func([]psa.Agreement) error) error {
+	return func(ctx context.Context, yield func([]psa.Agreement) error) error {
+		listed := make(map[psa.RecordID]bool)
+		err := client.Agreements(ctx, func(page []psa.Agreement) error {
+			for _, agreement := range page {
+				listed[agreement.ID] = true
+			}
+			return yield(page)
+		})
+		if err != nil {
+			return err
+		}
+		created, err := s.created(ctx)
+		if err != nil {
+			return err
+		}
+		var unlisted []psa.Agreement
+		for id, agreement := range created {
+			if !listed[id] && psa.HasAgreement(ctx, client, id) {
+				unlisted = append(unlisted, agreement)
+			}
+		}
+		return yield(unlisted)
+	}
+}
+
+// created returns the copies of agreements that were created here and are not known to be gone.
+func (s *synchronization) created(ctx context.Context) (created map[psa.RecordID]psa.Agreement, err error) {
+	err = s.run.Seller().Read(ctx, func(ctx context.Context, tx *postgres.Tx) error {
+		var ids []psa.RecordID
+		err := tx.SelectContext(ctx, &ids, `
+			SELECT c.agreement_id
+			FROM created_agreement c
+			JOIN psa_agreement a ON a.seller_id = c.seller_id AND a.record_id = c.agreement_id
+			WHERE c.seller_id = $1 AND NOT a.deleted`, s.seller)
+		if err != nil {
+			return fmt.Errorf("find created agreements: %w", err)
+		}
+		created, err = psa.Agreements.Find(ctx, tx, s.seller, ids)
+		return err
+	})
+	return created, err
 }
 
 // participants finds the organizations and contracts of valid invoices of the last months, each once.
@@ -209,17 +254,17 @@ func (s *synchronization) conclude(ctx context.Context) error {
 	var entries []activity.Entry
 	if n := s.counts.Created; n > 0 {
 		entries = append(entries, activity.Entry{
-			Level: activity.Info, Code: activity.OrgsCreated, Title: fmt.Sprintf("%d new organizations", n),
-			Details: "They are excluded from sync until you include them.",
+			Level: activity.Info, Code: activity.OrgsCreated, Title: activity.Count(n, "new organization", "new organizations"),
+			Details: "New organizations are excluded from sync until you include them.",
 		})
 	}
 	if n := s.counts.Updated; n > 0 {
-		entries = append(entries, activity.Entry{Level: activity.Info, Code: activity.OrgsUpdated, Title: fmt.Sprintf("%d organizations changed on the Platform", n)})
+		entries = append(entries, activity.Entry{Level: activity.Info, Code: activity.OrgsUpdated, Title: activity.Count(n, "organization", "organizations") + " changed on the Platform"})
 	}
 	entries = append(entries, activity.Entry{
 		Level: activity.Info, Code: activity.OrgSyncCompleted, Title: "Sync Organizations completed",
-		Details: fmt.Sprintf("Companies in ConnectWise: %s. Agreements: %s. Contracts on the Platform: %d, of which %d are new and %d changed.",
-			s.companies, s.agreements, len(s.contractIDs), s.contractCounts.Created, s.contractCounts.Updated),
+		Details: fmt.Sprintf("Companies in ConnectWise: %s. Agreements: %s. Contracts on the Platform: %d, of which %s new and %d changed.",
+			s.companies, s.agreements, len(s.contractIDs), activity.Count(s.contractCounts.Created, "is", "are"), s.contractCounts.Updated),
 	})
 	return s.run.Log(ctx, entries...)
 }

@@ -1,11 +1,15 @@
 package postgres
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/lib/pq"
 )
@@ -22,17 +26,64 @@ var wrongValue = regexp.MustCompile(`^pq: (wrong value for (?:"\w+"|\$\w+)): `)
 // quoted is a value in an error of lib/pq.
 var quoted = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
 
-// newConnector reads an address. Its errors quote nothing of it, because a piece of any part may be a piece of the password.
-func newConnector(dsn string, options Options) (*pq.Connector, error) {
+// newConnector reads an address, to connect as a role, unless that is empty. Its errors quote nothing of the address, because a
+// piece of any part may be a piece of the password.
+func newConnector(dsn, role string, options Options) (*pq.Connector, error) {
 	problem := misread(dsn)
 	if problem == "" {
-		connector, err := pq.NewConnector(sessionDSN(dsn, options))
+		config, err := pq.NewConfig(dsn)
 		if err == nil {
-			return connector, nil
+			addSettings(&config, options)
+			if role != "" {
+				workAs(&config, role)
+			}
+			return pq.NewConnectorConfig(config)
 		}
 		problem = withoutValues(err.Error())
 	}
 	return nil, fmt.Errorf("the database address cannot be read: %s", problem)
+}
+
+// addSettings adds what sessions run with, unless the address says otherwise: UTC, bounds on what one statement or an idle
+// transaction may cost, and no compiling of queries, which takes longer than even the largest counts do. A session
+// whose machine or process stands still or is gone without a word ends within half a minute, and the locks it held with it.
+func addSettings(config *pq.Config, options Options) {
+	timeout := options.StatementTimeout
+	if timeout <= 0 {
+		timeout = time.Minute
+	}
+	config.ApplicationName = cmp.Or(config.ApplicationName, "crosswalk")
+	for name, value := range map[string]string{
+		"timezone":                            "UTC",
+		"jit":                                 "off",
+		"statement_timeout":                   strconv.FormatInt(timeout.Milliseconds(), 10),
+		"idle_in_transaction_session_timeout": "30000",
+		"tcp_keepalives_idle":                 "15",
+		"tcp_keepalives_interval":             "5",
+		"tcp_keepalives_count":                "3",
+	} {
+		if !hasSetting(config, name) {
+			config.Runtime[name] = value
+		}
+	}
+}
+
+// hasSetting tells whether an address has a setting of the server, by itself or among its options.
+func hasSetting(config *pq.Config, name string) bool {
+	for key := range config.Runtime {
+		if strings.EqualFold(key, name) {
+			return true
+		}
+	}
+	return strings.Contains(strings.ToLower(config.Options), name+"=")
+}
+
+// workAs has sessions work as a role, whoever else the address says they are. What stands in its options, the server does before.
+func workAs(config *pq.Config, role string) {
+	maps.DeleteFunc(config.Runtime, func(key, _ string) bool {
+		return strings.EqualFold(key, "role") || strings.EqualFold(key, "session_authorization")
+	})
+	config.Runtime["role"] = role
 }
 
 // isURL tells whether lib/pq takes an address for a URL.

@@ -15,7 +15,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"strings"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -49,41 +48,82 @@ const maxLookUps = 4
 const applicationRole = "crosswalk_app"
 
 // Open connects to the database that dsn names (a postgres:// URL or key=value pairs) to work with what is
-// in it. It works as the application role; where there is none, the policies must bind the login itself, or
-// Open refuses. A database without schema is opened as it is.
+// in it. It works as the application role, whatever role the address names; where there is none, the policies must bind
+// the login itself. Open refuses what they do not bind. A database without schema is opened as it is.
 func Open(ctx context.Context, dsn string, options Options) (*DB, error) {
 	db, err := OpenAsOwner(ctx, dsn, options)
 	if err != nil {
 		return nil, err
 	}
-	var login struct {
-		Switch    bool `db:"switch"`
-		Protected bool `db:"protected"`
-	}
-	err = db.pool.GetContext(ctx, &login, `
-		SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1 AND pg_has_role(oid, 'MEMBER')) AS switch,
-			to_regclass('seller') IS NULL OR row_security_active(to_regclass('seller')) AS protected`, applicationRole)
-	switch {
-	case err != nil:
-	case login.Switch:
+	var member bool
+	err = db.pool.GetContext(ctx, &member, `
+		SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1 AND pg_has_role(oid, 'MEMBER'))`, applicationRole)
+	if err == nil && member {
 		db.Close()
-		db, err = OpenAsOwner(ctx, withSettings(dsn, "role", applicationRole), options)
-	case !login.Protected:
-		err = fmt.Errorf("the database login could pass by row-level security, and there is no role %s to work as: let the login that migrates create roles, and migrate an empty database", applicationRole)
+		if db, err = connect(ctx, dsn, applicationRole, options); err != nil {
+			return nil, err
+		}
+	}
+	if err == nil {
+		err = db.checkBound(ctx, member)
 	}
 	if err != nil {
-		if db != nil {
-			db.Close()
-		}
+		db.Close()
 		return nil, err
 	}
-	db.dsn = dsn
 	return db, nil
+}
+
+// checkBound returns nil if row-level security holds the role that the database is worked in as.
+func (db *DB) checkBound(ctx context.Context, switched bool) error {
+	var role struct {
+		Name  string `db:"name"`
+		Bound bool   `db:"bound"`
+	}
+	err := db.pool.GetContext(ctx, &role, `
+		SELECT current_user AS name, coalesce(bool_and(row_security_active(t.oid)), true) AS bound
+		FROM pg_class s
+		JOIN pg_class t ON t.relnamespace = s.relnamespace AND (t.relrowsecurity OR t.oid = s.oid)
+		WHERE s.oid = to_regclass('seller')`)
+	switch {
+	case err != nil:
+		return fmt.Errorf("look whether row-level security holds the login: %w", err)
+	case role.Bound:
+		return nil
+	case switched:
+		return fmt.Errorf("the database is worked in as %s, which could pass by row-level security, though the role %s was asked for: let what is in between pass role on, or ALTER ROLE the login SET role = '%[2]s'", role.Name, applicationRole)
+	}
+	return fmt.Errorf("the database login could pass by row-level security, and there is no role %s to work as: let the login that migrates create roles, and migrate an empty database", applicationRole)
+}
+
+// CheckRights returns nil if the role that the database is worked in as has the right that serving needs beside those that
+// migrations give it.
+func (db *DB) CheckRights(ctx context.Context) error {
+	var role struct {
+		Name      string `db:"name"`
+		Database  string `db:"database"`
+		Temporary bool   `db:"temporary"`
+	}
+	err := db.pool.GetContext(ctx, &role, `
+		SELECT current_user AS name, current_database() AS database, has_database_privilege(current_database(), 'TEMPORARY') AS temporary`)
+	if err != nil {
+		return fmt.Errorf("read the rights of the database login: %w", err)
+	}
+	if !role.Temporary {
+		return fmt.Errorf("%s may not make temporary tables, without which no invoice line is loaded, edited in bulk or posted: have the owner of the database run GRANT TEMPORARY ON DATABASE %s TO %s",
+			role.Name, pq.QuoteIdentifier(role.Database), pq.QuoteIdentifier(role.Name))
+	}
+	return nil
 }
 
 // OpenAsOwner connects with all rights that the login has, to migrate and for tests that play the administrator.
 func OpenAsOwner(ctx context.Context, dsn string, options Options) (*DB, error) {
-	connector, err := newConnector(dsn, options)
+	return connect(ctx, dsn, "", options)
+}
+
+// connect opens pools as a role; empty is the one that the address says, or the login itself.
+func connect(ctx context.Context, dsn, role string, options Options) (*DB, error) {
+	connector, err := newConnector(dsn, role, options)
 	if err != nil {
 		return nil, err
 	}
@@ -91,57 +131,19 @@ func OpenAsOwner(ctx context.Context, dsn string, options Options) (*DB, error) 
 	if options.OpenDB != nil {
 		openDB = options.OpenDB
 	}
-	open := func(limit int) *sqlx.DB {
+	pool := func(limit int) *sqlx.DB {
 		pool := sqlx.NewDb(openDB(sessions{connector}), "postgres")
 		pool.SetMaxOpenConns(limit)
 		pool.SetMaxIdleConns(limit)
 		pool.SetConnMaxIdleTime(5 * time.Minute)
 		return pool
 	}
-	db := &DB{pool: open(cmp.Or(max(options.MaxConnections, 0), 24)), lookUps: open(maxLookUps), dsn: dsn}
-	if err := db.Ping(ctx); err != nil {
+	db := &DB{pool: pool(cmp.Or(max(options.MaxConnections, 0), 24)), lookUps: pool(maxLookUps), dsn: dsn}
+	if err := db.pool.PingContext(ctx); err != nil {
 		db.Close()
 		return nil, fmt.Errorf("the database does not answer: %w", err)
 	}
 	return db, nil
-}
-
-// sessionDSN adds the session settings every connection runs with: UTC, bounds on what one statement or an idle
-// transaction may cost, and no compiling of queries, which takes longer than even the largest counts do. A session
-// whose machine or process stands still or is gone without a word ends within half a minute, and the locks it held with it.
-func sessionDSN(dsn string, options Options) string {
-	timeout := options.StatementTimeout
-	if timeout <= 0 {
-		timeout = time.Minute
-	}
-	return withSettings(dsn,
-		"timezone", "UTC",
-		"application_name", "crosswalk",
-		"jit", "off",
-		"statement_timeout", fmt.Sprint(timeout.Milliseconds()),
-		"idle_in_transaction_session_timeout", "30000",
-		"tcp_keepalives_idle", "15",
-		"tcp_keepalives_interval", "5",
-		"tcp_keepalives_count", "3",
-	)
-}
-
-// withSettings adds settings, given as keys and values, that the address does not have yet.
-func withSettings(dsn string, settings ...string) string {
-	url := isURL(dsn)
-	for i := 0; i < len(settings); i += 2 {
-		key, value := settings[i], settings[i+1]
-		switch {
-		case strings.Contains(dsn, key+"="):
-		case url && strings.Contains(dsn, "?"):
-			dsn += "&" + key + "=" + value
-		case url:
-			dsn += "?" + key + "=" + value
-		default:
-			dsn += " " + key + "=" + value
-		}
-	}
-	return dsn
 }
 
 // Close returns every connection.
@@ -153,8 +155,23 @@ func (db *DB) Pool() *sql.DB { return db.pool.DB }
 // DSN returns the address the pool was opened with, for connections that must live outside it (LISTEN).
 func (db *DB) DSN() string { return db.dsn }
 
-// Ping reports whether the database answers.
-func (db *DB) Ping(ctx context.Context) error { return db.pool.PingContext(ctx) }
+// ErrStandby is what Ready returns where the database takes no changes, because another server is the primary.
+var ErrStandby = errors.New("the database is a standby, which takes no changes")
+
+// Ready returns nil if the database answers, takes changes and has exactly the schema that this binary knows, else what
+// LookUp, CheckSchema or ErrStandby say. It does not wait for work under way either.
+func (db *DB) Ready(ctx context.Context) error {
+	return one(ctx, db.lookUps, everySeller, func(ctx context.Context, tx *Tx) error {
+		var standby bool
+		switch err := tx.GetContext(ctx, &standby, `SELECT pg_is_in_recovery()`); {
+		case err != nil:
+			return err
+		case standby:
+			return ErrStandby
+		}
+		return CheckSchema(ctx, db.lookUps.DB)
+	})
+}
 
 // RefreshStatistics tells the planner what is in the tables now. Without it, queries right after a table was
 // filled for the first time are planned as if it were empty.

@@ -60,9 +60,16 @@ func explain(ctx context.Context, m mode, err error) error {
 func isAway(err error) bool {
 	var network net.Error
 	var told *pq.Error
-	return isConnectionLost(err) || errors.Is(err, sql.ErrConnDone) || errors.As(err, &network) ||
+	return isConnectionLost(err) || isStandby(err) || errors.Is(err, sql.ErrConnDone) || errors.As(err, &network) ||
 		errors.As(err, &told) && told.Code.Class() == pqerror.ClassConnectionException ||
 		pq.As(err, pqerror.TooManyConnections, pqerror.ReadOnlySQLTransaction, pqerror.IdleInTransactionSessionTimeout) != nil
+}
+
+// isStandby reports whether a transaction did not begin because it may change something, which a standby does not offer. It
+// says so with a code that means as much elsewhere.
+func isStandby(err error) bool {
+	var begin *beginError
+	return errors.As(err, &begin) && pq.As(err, pqerror.FeatureNotSupported) != nil
 }
 
 // waited marks the error of a statement that got no connection until the time was over, because others had them all.

@@ -32,9 +32,10 @@ func Confirm[T any, R mirrored[T]](ctx context.Context, book *Book[T], mirror *M
 		return c
 	}
 	for i, record := range found {
-		if record != nil {
+		switch {
+		case record != nil:
 			c.found = append(c.found, *record)
-		} else {
+		case !book.isThere(ctx, seller, distinct[i]): // else it is too new to be found, and the mirror is believed
 			c.gone = append(c.gone, distinct[i])
 		}
 	}

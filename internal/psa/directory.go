@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"log/slog"
 	"maps"
 	"slices"
 	"sync"
@@ -28,11 +29,16 @@ type DirectoryOptions struct {
 	FetchTimeout time.Duration
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
+	// DB has the mirror that is kept up to date with what is found; nil where there is no need.
+	DB *postgres.DB
+	// Log takes what concerns operators; nil means slog.Default.
+	Log *slog.Logger
 }
 
 // Directory verifies records live. It shares what it learns: ids asked for by many requests at once are
 // asked of ConnectWise once, and an answer serves everybody for a few seconds. A look-up goes on when a
-// waiter runs out of time, so the next one finds its answer. It is safe for concurrent use.
+// waiter runs out of time, so the next one finds its answer. Between Start and Stop, the mirror follows what is found. It is
+// safe for concurrent use.
 type Directory struct {
 	Companies  *Book[Company]
 	Products   *Book[Product]
@@ -41,23 +47,31 @@ type Directory struct {
 	AgreementsOf *Book[CompanyAgreements]
 	// Additions lists all Additions of an agreement, by the agreement's number.
 	Additions *Book[AgreementAdditions]
+
+	follower *follower
 }
 
 // CompanyAgreements are all agreements of one company that ConnectWise has.
 type CompanyAgreements struct {
 	Company    RecordID
 	Agreements []Agreement
+	// mirrored is done when the mirror has them.
+	mirrored once
 }
 
-// AgreementAdditions are all Additions of one agreement that ConnectWise has, by record number.
+// AgreementAdditions are all Additions of one agreement that ConnectWise has, by record number. An agreement that it does not have
+// has none.
 type AgreementAdditions struct {
 	Agreement RecordID
 	Additions []Addition
+	// Asked is when ConnectWise was asked for them.
+	Asked time.Time
 }
 
 // NewDirectory returns a Directory that asks the clients given.
 func NewDirectory(clients Clients, options DirectoryOptions) *Directory {
-	shared := bookOptions{clients: clients, freshness: options.Freshness, timeout: options.FetchTimeout, now: options.Now}
+	following := &follower{db: options.DB, log: cmp.Or(options.Log, slog.Default()), begun: make(chan struct{})}
+	shared := bookOptions{clients: clients, freshness: options.Freshness, timeout: options.FetchTimeout, now: options.Now, follower: following}
 	if shared.freshness <= 0 {
 		shared.freshness = 5 * time.Second
 	}
@@ -67,14 +81,25 @@ func NewDirectory(clients Clients, options DirectoryOptions) *Directory {
 	if shared.now == nil {
 		shared.now = time.Now
 	}
-	return &Directory{
+	d := &Directory{
 		Companies:    newBook(shared, Client.CompaniesByID, func(c Company) RecordID { return c.ID }),
 		Products:     newBook(shared, Client.ProductsByID, func(p Product) RecordID { return p.ID }),
 		Agreements:   newBook(shared, Client.AgreementsByID, func(a Agreement) RecordID { return a.ID }),
 		AgreementsOf: newBook(shared, agreementsOfCompanies, func(c CompanyAgreements) RecordID { return c.Company }),
 		Additions:    newBook(shared, additionsOfAgreements, func(a AgreementAdditions) RecordID { return a.Agreement }),
+		follower:     following,
 	}
+	d.Companies.mirror, d.Products.mirror, d.Agreements.mirror = Companies, Products, Agreements
+	d.Agreements.has = HasAgreement
+	d.Agreements.whole = func(a Agreement) bool { return a.CompanyID != 0 }
+	return d
 }
+
+// Start lets the mirror follow what is found from now on.
+func (d *Directory) Start(ctx context.Context) error { return d.follower.start(ctx) }
+
+// Stop ends that, and waits for what is under way.
+func (d *Directory) Stop(ctx context.Context) error { return d.follower.life.Stop(ctx) }
 
 func agreementsOfCompanies(client Client, ctx context.Context, companies []RecordID) ([]CompanyAgreements, error) {
 	found := make([]CompanyAgreements, len(companies))
@@ -83,24 +108,21 @@ func agreementsOfCompanies(client Client, ctx context.Context, companies []Recor
 		if err != nil {
 			return nil, err
 		}
-		found[i] = CompanyAgreements{Company: company, Agreements: agreements}
+		found[i] = CompanyAgreements{Company: company, Agreements: agreements, mirrored: newOnce()}
 	}
 	return found, nil
 }
 
-// additionsOfAgreements leaves agreements out that ConnectWise does not have.
 func additionsOfAgreements(client Client, ctx context.Context, agreements []RecordID) ([]AgreementAdditions, error) {
-	var found []AgreementAdditions
-	for _, agreement := range agreements {
+	found := make([]AgreementAdditions, len(agreements))
+	for i, agreement := range agreements {
+		asked := time.Now()
 		additions, err := client.Additions(ctx, agreement)
-		if IsNotFound(err) {
-			continue
-		}
-		if err != nil {
+		if err != nil && !IsNotFound(err) {
 			return nil, err
 		}
 		slices.SortFunc(additions, func(a, b Addition) int { return cmp.Compare(a.ID, b.ID) })
-		found = append(found, AgreementAdditions{Agreement: agreement, Additions: additions})
+		found[i] = AgreementAdditions{Agreement: agreement, Additions: additions, Asked: asked}
 	}
 	return found, nil
 }
@@ -118,6 +140,7 @@ type bookOptions struct {
 	clients            Clients
 	freshness, timeout time.Duration
 	now                func() time.Time
+	follower           *follower
 }
 
 // Book is the directory of one kind of record.
@@ -125,10 +148,18 @@ type Book[T any] struct {
 	bookOptions
 	fetch func(Client, context.Context, []RecordID) ([]T, error)
 	id    func(T) RecordID
+	// has reports whether there is a record that fetch does not find; nil where fetch is believed.
+	has func(context.Context, Client, RecordID) bool
+	// mirror follows what is found; nil where there is none.
+	mirror following[T]
+	// whole reports whether a record tells all that its copy needs; nil where every one does.
+	whole func(T) bool
 
 	mu      sync.Mutex
 	entries map[entryKey]*entry[T]
 	swept   time.Time
+	// turns are held by those who write to the mirror, one for each seller.
+	turns map[postgres.SellerID]chan struct{}
 }
 
 type entryKey struct {
@@ -146,7 +177,7 @@ type entry[T any] struct {
 }
 
 func newBook[T any](options bookOptions, fetch func(Client, context.Context, []RecordID) ([]T, error), id func(T) RecordID) *Book[T] {
-	return &Book[T]{bookOptions: options, fetch: fetch, id: id, entries: make(map[entryKey]*entry[T])}
+	return &Book[T]{bookOptions: options, fetch: fetch, id: id, entries: make(map[entryKey]*entry[T]), turns: make(map[postgres.SellerID]chan struct{})}
 }
 
 // Look returns the live records of ids, in their order; nil stands for one that does not exist. It
@@ -168,6 +199,15 @@ func (b *Book[T]) lookAnew(ctx context.Context, seller postgres.SellerID, ids []
 	wanted, missing := b.claim(seller, ids, true)
 	b.begin(ctx, seller, missing)
 	return b.await(ctx, wanted)
+}
+
+// isThere reports whether there is a record that was not found.
+func (b *Book[T]) isThere(ctx context.Context, seller postgres.SellerID, id RecordID) bool {
+	if b.has == nil {
+		return false
+	}
+	client, err := b.clients.Client(ctx, seller)
+	return err != nil || b.has(ctx, client, id)
 }
 
 // begin has entries asked for.
@@ -222,11 +262,20 @@ func (b *Book[T]) claim(seller postgres.SellerID, ids []RecordID, anew bool) (wa
 	return wanted, missing
 }
 
-// ask looks the records up and settles their entries. A failure settles them too, but is not remembered.
+// ask looks the records up and settles their entries. Then the mirror follows.
 func (b *Book[T]) ask(ctx context.Context, seller postgres.SellerID, missing map[RecordID]*entry[T]) {
-	ctx, cancel := context.WithTimeout(ctx, b.timeout)
+	asked := time.Now()
+	fetching, cancel := context.WithTimeout(ctx, b.timeout)
 	defer cancel()
-	records, err := b.fetchAll(ctx, seller, slices.Sorted(maps.Keys(missing)))
+	records, err := b.fetchAll(fetching, seller, slices.Sorted(maps.Keys(missing)))
+	b.settle(seller, missing, records, err)
+	if err == nil && b.mirror != nil {
+		b.follow(seller, newAnswer(asked, missing))
+	}
+}
+
+// settle hands on what came of a look-up. A failure is handed on, too, but is not remembered.
+func (b *Book[T]) settle(seller postgres.SellerID, missing map[RecordID]*entry[T], records []T, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	until := b.now().Add(b.freshness)

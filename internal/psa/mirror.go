@@ -47,34 +47,45 @@ func (m *Mirror[T, R]) Save(ctx context.Context, tx *postgres.Tx, seller postgre
 	if len(records) == 0 {
 		return 0, nil
 	}
-	rows := make([]any, len(records))
-	for i, record := range records {
-		rows[i] = m.row(record)
-	}
-	data, err := json.Marshal(rows)
+	data, types, err := m.encode(records)
 	if err != nil {
-		return 0, fmt.Errorf("save %s in the mirror: %w", m.noun, err)
+		return 0, err
 	}
-	types := make([]string, len(m.columns))
 	updates := make([]string, len(m.columns))
 	for i, c := range m.columns {
-		types[i] = c.name + " " + c.kind
 		updates[i] = c.name + " = EXCLUDED." + c.name
 	}
 	result, err := tx.ExecContext(ctx, `
 		INSERT INTO `+m.table+` AS m (seller_id, `+m.names("")+`)
 		SELECT DISTINCT ON (record_id) $1::bigint, `+m.names("")+`
-		FROM json_to_recordset($2) AS r (`+strings.Join(types, ", ")+`)
+		FROM json_to_recordset($2) AS r (`+types+`)
 		ORDER BY record_id
 		ON CONFLICT (seller_id, record_id) DO UPDATE
 		SET `+strings.Join(updates, ", ")+`, mirrored_at = now()
 		WHERE (`+m.names("m.")+`) IS DISTINCT FROM (`+m.names("EXCLUDED.")+`)`,
-		seller, string(data))
+		seller, data)
 	if err != nil {
 		return 0, fmt.Errorf("save %s in the mirror: %w", m.noun, err)
 	}
 	changed, err := result.RowsAffected()
 	return int(changed), err
+}
+
+// encode returns records as a JSON array, and the columns it has with their types.
+func (m *Mirror[T, R]) encode(records []T) (data, types string, err error) {
+	rows := make([]any, len(records))
+	for i, record := range records {
+		rows[i] = m.row(record)
+	}
+	encoded, err := json.Marshal(rows)
+	if err != nil {
+		return "", "", fmt.Errorf("encode %s: %w", m.noun, err)
+	}
+	columns := make([]string, len(m.columns))
+	for i, c := range m.columns {
+		columns[i] = c.name + " " + c.kind
+	}
+	return string(encoded), strings.Join(columns, ", "), nil
 }
 
 // Find returns the copies of the given records that exist, by record number.

@@ -46,20 +46,14 @@ func TestAPickerFindsTheBestMatchesHoweverManyMatch(t *testing.T) {
 
 func testBestMatches(t *testing.T, policies string) {
 	t.Helper()
-	address := postgrestest.New(t)
-	owner, err := postgres.OpenAsOwner(t.Context(), address, postgres.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { owner.Close() })
-	if _, err := owner.Pool().ExecContext(t.Context(), `ALTER TABLE psa_company `+policies+` ROW LEVEL SECURITY`); err != nil {
-		t.Fatal(err)
-	}
-	db, err := postgres.Open(t.Context(), address, postgres.Options{})
+	db, err := postgres.OpenAsOwner(t.Context(), postgrestest.New(t), postgres.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
+	if _, err := db.Pool().ExecContext(t.Context(), `ALTER TABLE psa_company `+policies+` ROW LEVEL SECURITY`); err != nil {
+		t.Fatal(err)
+	}
 	var sellers []postgres.SellerID
 	// Enough of what has "common" within a word that it is read in the order of the list.
 	err = db.System().Write(t.Context(), func(ctx context.Context, tx *postgres.Tx) error {

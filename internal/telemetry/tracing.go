@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"strings"
 
+	"github.com/go-logr/logr"
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
@@ -13,6 +15,38 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 )
+
+// silence has OpenTelemetry tell the log what is the matter with the settings, and nothing that it quotes of them: in those of
+// headers, for one, are secrets.
+type silence struct{ log *slog.Logger }
+
+// LogTo has OpenTelemetry log to a log what goes wrong, for all of this process.
+func LogTo(log *slog.Logger) {
+	otel.SetLogger(logr.New(silence{log}))
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) {
+		log.Warn("OpenTelemetry met a problem; look at the variables that begin with OTEL_ and at the collector")
+	}))
+}
+
+// Init does nothing.
+func (silence) Init(logr.RuntimeInfo) {}
+
+// Enabled leaves out what is no error.
+func (silence) Enabled(int) bool { return false }
+
+// Info is never called.
+func (silence) Info(int, string, ...any) {}
+
+// Error logs what OpenTelemetry was doing.
+func (s silence) Error(_ error, doing string, _ ...any) {
+	s.log.Warn("OpenTelemetry met a problem; look at the variables that begin with OTEL_", "doing", doing)
+}
+
+// WithValues leaves values out.
+func (s silence) WithValues(...any) logr.LogSink { return s }
+
+// WithName leaves names out.
+func (s silence) WithName(string) logr.LogSink { return s }
 
 // Exporter returns what sends spans by OTLP over HTTP, as the standard variables of the environment say; nil where
 // they do not ask for traces. Addresses, headers, certificates and time limits are read by the exporter, the sampler

@@ -198,7 +198,7 @@ func TestStatementsOfATraceHaveSpansWithoutValues(t *testing.T) {
 	t.Parallel()
 	watch, spans := newTraced(t)
 	db := postgrestest.Open(t, watch.DatabaseOptions())
-	if err := db.Ping(t.Context()); err != nil { // belongs to no trace
+	if err := db.Pool().PingContext(t.Context()); err != nil { // belongs to no trace
 		t.Fatal(err)
 	}
 	serve(t, watch, func(_ http.ResponseWriter, r *http.Request) {

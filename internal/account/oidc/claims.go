@@ -59,7 +59,8 @@ const maxSubject = 200
 // verified, else sub, and what tells one holder from another. Empty when neither can be used.
 func (c claims) subject() (name, holder string) {
 	sub, email := c.text("sub"), c.text("email")
-	if strings.TrimSpace(string(c["email_verified"])) == "false" {
+	// Some issuers write it as a text.
+	if verified := strings.Trim(string(c["email_verified"]), " \t\r\n\""); strings.EqualFold(verified, "false") {
 		email = ""
 	}
 	name, holder = email, sub

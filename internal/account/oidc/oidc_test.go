@@ -33,6 +33,7 @@ func TestTokensOfTheIssuerLetIn(t *testing.T) {
 		"roles of which the highest counts": {with: d.key, changes: said{"crosswalk_role": []any{"VIEWER", "EDITOR", "other", 17, nil}}},
 		"no e-mail address":                 {with: d.key, changes: said{"email": nil}, change: func(i *account.Identity) { i.Subject = "248289761001" }},
 		"an e-mail address not verified":    {with: d.key, changes: said{"email_verified": false}, change: func(i *account.Identity) { i.Subject = "248289761001" }},
+		"the same as a text":                {with: d.key, changes: said{"email_verified": "False"}, change: func(i *account.Identity) { i.Subject = "248289761001" }},
 		"no sub":                            {with: d.key, changes: said{"sub": nil}},
 		"neither iat nor nbf":               {with: d.key, changes: said{"iat": nil, "nbf": nil}},
 		"times of a clock that is fast":     {with: d.key, changes: said{"nbf": start().Add(59 * time.Second).Unix()}},

@@ -63,6 +63,8 @@ type Options struct {
 	Database postgres.Options
 	// Server, if set, has the world's database, so that the test can stop it.
 	Server *postgrestest.Server
+	// Address, if set, is that of a migrated database to use, with the login that serves.
+	Address string
 	// Gateway changes the configuration of every replica.
 	Gateway func(*gateway.Config)
 }
@@ -94,9 +96,12 @@ type World struct {
 func Start(t testing.TB, options Options) *World {
 	t.Helper()
 	w := &World{options: options, Log: &Log{}}
-	if options.Server != nil {
+	switch {
+	case options.Address != "":
+		w.dsn = options.Address
+	case options.Server != nil:
 		w.dsn = options.Server.DSN()
-	} else {
+	default:
 		w.dsn = postgrestest.New(t)
 	}
 	t.Cleanup(func() { w.explain(t) })

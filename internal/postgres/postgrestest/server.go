@@ -3,6 +3,7 @@ package postgrestest
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -15,6 +16,8 @@ import (
 type Server struct {
 	t       testing.TB
 	dataDir string
+	// keeps has the server write down what a standby needs.
+	keeps   bool
 	running *server.Server
 }
 
@@ -25,6 +28,17 @@ const database = "crosswalk"
 // takes seconds: tests that do not stop the server are better served by New.
 func NewServer(t testing.TB) *Server {
 	t.Helper()
+	return newServer(t, false)
+}
+
+// NewPrimary is NewServer for tests that make a standby of it.
+func NewPrimary(t testing.TB) *Server {
+	t.Helper()
+	return newServer(t, true)
+}
+
+func newServer(t testing.TB, keeps bool) *Server {
+	t.Helper()
 	scratch, err := server.NewScratch()
 	if err != nil {
 		t.Fatalf("no place for a server: %v", err)
@@ -34,7 +48,7 @@ func NewServer(t testing.TB) *Server {
 			t.Errorf("remove the test's server: %v", err)
 		}
 	})
-	s := &Server{t: t, dataDir: filepath.Join(scratch.Path(), "data")}
+	s := &Server{t: t, dataDir: filepath.Join(scratch.Path(), "data"), keeps: keeps}
 	t.Cleanup(s.Stop)
 	s.Start()
 	ctx, cancel := timeLimit()
@@ -56,7 +70,7 @@ func (s *Server) Start() {
 	s.t.Helper()
 	ctx, cancel := timeLimit()
 	defer cancel()
-	running, err := server.Start(ctx, server.Options{DataDir: s.dataDir, Disposable: true})
+	running, err := server.Start(ctx, server.Options{DataDir: s.dataDir, Disposable: !s.keeps})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -74,6 +88,16 @@ func (s *Server) Stop() {
 	if err := s.running.Stop(ctx); err != nil {
 		s.t.Errorf("stop the test's server: %v", err)
 	}
+}
+
+// StandBy makes the server of NewPrimary a standby that waits for a primary. It answers what only reads.
+func (s *Server) StandBy() {
+	s.t.Helper()
+	s.Stop()
+	if err := os.WriteFile(filepath.Join(s.dataDir, "cluster", "standby.signal"), nil, 0o644); err != nil {
+		s.t.Fatal(err)
+	}
+	s.Start()
 }
 
 // Crash ends the server at once, whatever its sessions are doing.

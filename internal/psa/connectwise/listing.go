@@ -204,9 +204,9 @@ func decodePage[R record](received answer, complete bool) (page[R], error) {
 	}
 	switch skipped := got.count - len(got.records); {
 	case skipped > 0 && complete:
-		return got, fmt.Errorf("%d of %d records have no readable id", skipped, got.count)
+		return got, fmt.Errorf("records without a readable id: %d of %d", skipped, got.count)
 	case skipped > 0 && len(got.records) == 0:
-		return got, fmt.Errorf("none of %d records has a readable id", skipped)
+		return got, errors.New("no record has a readable id")
 	}
 	return got, nil
 }

@@ -31,7 +31,8 @@ func NewPool(settings Settings) *Pool {
 	return &Pool{settings: settings, clients: make(map[postgres.SellerID]*pooled)}
 }
 
-// Client returns the seller's client for the connection as it is saved now.
+// Client returns the seller's client for the connection as it is saved now. One that this server cannot use, because it may not reach
+// such addresses, is as good as a ConnectWise that does not answer.
 func (p *Pool) Client(ctx context.Context, seller postgres.SellerID) (psa.Client, error) {
 	config, revision, err := p.settings(ctx, seller)
 	if err != nil {
@@ -45,7 +46,7 @@ func (p *Pool) Client(ctx context.Context, seller postgres.SellerID) (psa.Client
 	}
 	client, err := NewClient(config)
 	if err != nil {
-		return nil, err
+		return nil, &psa.UnavailableError{Reason: "The saved ConnectWise connection cannot be used by this server", Err: err}
 	}
 	if current != nil {
 		current.Close()

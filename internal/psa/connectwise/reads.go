@@ -39,7 +39,7 @@ func (c *Client) SystemInfo(ctx context.Context) (psa.SystemInfo, error) {
 	if err != nil {
 		return psa.SystemInfo{}, err
 	}
-	return psa.SystemInfo{Version: string(body.Version), IsCloud: bool(body.IsCloud)}, nil
+	return psa.SystemInfo{Version: shorten(c.redact(string(body.Version)), 100), IsCloud: bool(body.IsCloud)}, nil
 }
 
 // decodeObject reads an answer that must be a JSON object.
