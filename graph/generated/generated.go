@@ -4513,7 +4513,7 @@ type InvoiceLine implements Node {
   amount: Money!
   "First day charged: the Addition's effective date."
   chargeStartDate: ChargeDate!
-  "Last day charged: the Addition's cancelled date."
+  "Last day charged: the Addition's cancelled date. Where nobody set one for a charge that cannot have its subscription's lasting Addition, that ends with its month, and where an earlier line's Addition has an end already, it keeps that; ` + "`" + `psaAddition` + "`" + ` tells."
   chargeEndDate: ChargeDate!
   "The invoice's source is Custom, or the offer is the default-subscription offer. Such lines are ONE_TIME whatever their charge type."
   isCustomInvoice: Boolean!

@@ -326,7 +326,7 @@ type InvoiceLine struct {
 	Amount *Money `json:"amount"`
 	// First day charged: the Addition's effective date.
 	ChargeStartDate *ChargeDate `json:"chargeStartDate"`
-	// Last day charged: the Addition's cancelled date.
+	// Last day charged: the Addition's cancelled date. Where nobody set one for a charge that cannot have its subscription's lasting Addition, that ends with its month, and where an earlier line's Addition has an end already, it keeps that; `psaAddition` tells.
 	ChargeEndDate *ChargeDate `json:"chargeEndDate"`
 	// The invoice's source is Custom, or the offer is the default-subscription offer. Such lines are ONE_TIME whatever their charge type.
 	IsCustomInvoice bool `json:"isCustomInvoice"`

@@ -89,6 +89,9 @@ func NewDirectory(clients Clients, options DirectoryOptions) *Directory {
 		Additions:    newBook(shared, additionsOfAgreements, func(a AgreementAdditions) RecordID { return a.Agreement }),
 		follower:     following,
 	}
+	d.Companies.gather()
+	d.Products.gather()
+	d.Agreements.gather()
 	d.Companies.mirror, d.Products.mirror, d.Agreements.mirror = Companies, Products, Agreements
 	d.Agreements.has = HasAgreement
 	d.Agreements.whole = func(a Agreement) bool { return a.CompanyID != 0 }
@@ -160,7 +163,22 @@ type Book[T any] struct {
 	swept   time.Time
 	// turns are held by those who write to the mirror, one for each seller.
 	turns map[postgres.SellerID]chan struct{}
+	// gathered are the entries that are about to be asked for; nil where each look-up is asked for by itself.
+	gathered map[gatherKey]map[RecordID]*entry[T]
 }
+
+// gathering is how long ids are gathered before they are asked for: lists within a page know theirs one after the other, and pages
+// of many users come together.
+const gathering = 5 * time.Millisecond
+
+// gatherKey is whose ids are asked for together, and how.
+type gatherKey struct {
+	seller     postgres.SellerID
+	background bool
+}
+
+// gather has ids that are wanted at about the same time asked for together.
+func (b *Book[T]) gather() { b.gathered = make(map[gatherKey]map[RecordID]*entry[T]) }
 
 type entryKey struct {
 	seller postgres.SellerID
@@ -190,7 +208,11 @@ func (b *Book[T]) Look(ctx context.Context, seller postgres.SellerID, ids []Reco
 	}
 	waiting, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
-	b.begin(waiting, seller, missing)
+	if b.gathered == nil {
+		b.begin(waiting, seller, missing)
+	} else {
+		b.beginSoon(waiting, seller, missing)
+	}
 	return b.await(waiting, wanted)
 }
 
@@ -215,6 +237,29 @@ func (b *Book[T]) begin(ctx context.Context, seller postgres.SellerID, missing m
 	if len(missing) > 0 {
 		go b.ask(context.WithoutCancel(ctx), seller, missing)
 	}
+}
+
+// beginSoon has entries asked for together with those of others. None of them is anybody else's, because nobody asks for an entry
+// that is waited for.
+func (b *Book[T]) beginSoon(ctx context.Context, seller postgres.SellerID, missing map[RecordID]*entry[T]) {
+	if len(missing) == 0 {
+		return
+	}
+	key := gatherKey{seller, IsBackground(ctx)}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if others := b.gathered[key]; others != nil {
+		maps.Copy(others, missing)
+		return
+	}
+	b.gathered[key] = missing
+	time.AfterFunc(gathering, func() {
+		b.mu.Lock()
+		all := b.gathered[key]
+		delete(b.gathered, key)
+		b.mu.Unlock()
+		b.ask(context.WithoutCancel(ctx), seller, all)
+	})
 }
 
 // await returns what is found for entries, in their order.

@@ -72,6 +72,19 @@ func save(t *testing.T, db *postgres.SellerDB, agreements ...psa.Agreement) {
 	}
 }
 
+// saveLongAgo saves agreements as they were an hour ago. Answers of the same moment are no match for a copy.
+func saveLongAgo(t *testing.T, db *postgres.SellerDB, agreements ...psa.Agreement) {
+	t.Helper()
+	save(t, db, agreements...)
+	err := db.Write(t.Context(), func(ctx context.Context, tx *postgres.Tx) error {
+		_, err := tx.ExecContext(ctx, `UPDATE psa_agreement SET mirrored_at = now() - interval '1 hour' WHERE seller_id = $1`, db.ID())
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // names returns what the mirror calls agreements; those that are gone have an exclamation mark.
 func names(t *testing.T, db *postgres.SellerDB) map[psa.RecordID]string {
 	t.Helper()
@@ -101,7 +114,7 @@ func TestTheMirrorFollowsALookUpWhereItKnowsNoBetter(t *testing.T) {
 	t.Parallel()
 	pool, db := openSeller(t)
 	for id := range psa.RecordID(7) {
-		save(t, db, agreement(id+1, "old", 9))
+		saveLongAgo(t, db, agreement(id+1, "old", 9))
 	}
 	incomplete := agreement(4, "without a company", 10)
 	incomplete.CompanyID = 0
@@ -135,7 +148,7 @@ func TestTheMirrorFollowsALookUpWhereItKnowsNoBetter(t *testing.T) {
 func TestTheMirrorFollowsWithoutWaitingForWhoWritesARecord(t *testing.T) {
 	t.Parallel()
 	pool, db := openSeller(t)
-	save(t, db, agreement(1, "old", 9), agreement(2, "old", 9))
+	saveLongAgo(t, db, agreement(1, "old", 9), agreement(2, "old", 9))
 	s := &shop{answer: []psa.Agreement{agreement(1, "new", 10), agreement(2, "new", 10)}, asked: make(chan struct{}), given: make(chan struct{})}
 	close(s.given)
 	d := psa.NewDirectory(s, psa.DirectoryOptions{DB: pool})
@@ -162,7 +175,7 @@ func TestTheMirrorFollowsWithoutWaitingForWhoWritesARecord(t *testing.T) {
 func TestAStoppedDirectoryLeavesTheMirrorAlone(t *testing.T) {
 	t.Parallel()
 	pool, db := openSeller(t)
-	save(t, db, agreement(1, "old", 9))
+	saveLongAgo(t, db, agreement(1, "old", 9))
 	s := &shop{answer: []psa.Agreement{agreement(1, "new", 10)}, asked: make(chan struct{}), given: make(chan struct{})}
 	close(s.given)
 	d := psa.NewDirectory(s, psa.DirectoryOptions{DB: pool})
