@@ -65,17 +65,20 @@ func (s *Set) additionsOf(waiting context.Context, agreement psa.RecordID) Addit
 	if err != nil {
 		return AdditionList{Err: &psa.UnavailableError{Reason: "ConnectWise did not answer in time", Err: err}}
 	}
-	found, err := s.directory.Additions.Look(waiting, s.seller, []psa.RecordID{agreement}, s.deadline)
+	s.mu.Lock()
+	since := s.writtenOn[agreement]
+	s.mu.Unlock()
+	found, err := s.directory.AdditionsSince(waiting, s.seller, agreement, since, s.deadline)
 	if err != nil {
 		return AdditionList{Err: err}
 	}
-	return AdditionList{Additions: found[0].Additions, Asked: found[0].Asked} // there is an answer for every agreement
+	return AdditionList{Additions: found.Additions, Asked: found.Asked}
 }
 
 // findAdditions finds Additions of ours in the lists of their agreements. One is not Live while ConnectWise gives no answer that
 // tells of it, and Deleted where such an answer does not have it.
 func findAdditions(ctx context.Context, s *Set, keys []psa.AdditionKey) ([]Found[psa.Addition], error) {
-	// This is read first: of all that it tells, lists that are asked for from now on are newer.
+	// This is read first, so that lists that are asked for from now on are newer than all that it tells.
 	var written map[psa.AdditionKey]time.Time
 	err := s.db.Seller(s.seller).ReadOne(ctx, func(ctx context.Context, tx *postgres.Tx) (err error) {
 		written, err = psa.AdditionsWritten(ctx, tx, s.seller, keys)
@@ -84,6 +87,13 @@ func findAdditions(ctx context.Context, s *Set, keys []psa.AdditionKey) ([]Found
 	if err != nil {
 		return nil, err
 	}
+	s.mu.Lock()
+	for key, at := range written {
+		if at.After(s.writtenOn[key.Agreement]) {
+			s.writtenOn[key.Agreement] = at
+		}
+	}
+	s.mu.Unlock()
 	for _, key := range keys {
 		s.AdditionsOf.Announce(key.Agreement)
 	}
@@ -94,28 +104,46 @@ func findAdditions(ctx context.Context, s *Set, keys []psa.AdditionKey) ([]Found
 		}
 	}
 	found := make([]Found[psa.Addition], len(keys))
+	var missing []int // may be too new for a list
 	for i, key := range keys {
 		list, err := asked[key.Agreement]()
 		if err != nil {
 			return nil, err
 		}
-		found[i] = list.find(key.Record, written[key])
+		at := slices.IndexFunc(list.Additions, func(a psa.Addition) bool { return a.ID == key.Record })
+		switch {
+		case list.Err != nil, list.Asked.Before(written[key]):
+		case at >= 0:
+			found[i] = Found[psa.Addition]{Record: list.Additions[at], Live: true}
+		case list.Asked.Before(written[key].Add(psa.Lag)):
+			missing = append(missing, i)
+		default:
+			found[i] = Found[psa.Addition]{Live: true, Deleted: true}
+		}
 	}
+	s.findByNumber(ctx, keys, missing, found)
 	return found, nil
 }
 
-// find finds an Addition that was written last at a time. A list that was asked for before says nothing of it, and one that was asked
-// for soon after may not show it yet.
-func (l AdditionList) find(record psa.RecordID, written time.Time) Found[psa.Addition] {
-	if l.Err != nil || l.Asked.Before(written) {
-		return Found[psa.Addition]{}
+// mostByNumber bounds how many Additions are asked for one by one. They were written in the last minutes and are in no list.
+const mostByNumber = 20
+
+// findByNumber asks for some of the keys one by one, by their places. What ConnectWise does not tell stays not Live.
+func (s *Set) findByNumber(ctx context.Context, keys []psa.AdditionKey, places []int, found []Found[psa.Addition]) {
+	waiting, cancel := context.WithDeadline(ctx, s.deadline)
+	defer cancel()
+	var group errgroup.Group
+	group.SetLimit(listingsAtATime)
+	for _, i := range places[:min(len(places), mostByNumber)] {
+		group.Go(func() error {
+			switch addition, err := s.directory.Addition(waiting, s.seller, keys[i]); {
+			case err == nil:
+				found[i] = Found[psa.Addition]{Record: addition, Live: true}
+			case psa.IsNotFound(err):
+				found[i] = Found[psa.Addition]{Live: true, Deleted: true}
+			}
+			return nil
+		})
 	}
-	at := slices.IndexFunc(l.Additions, func(a psa.Addition) bool { return a.ID == record })
-	switch {
-	case at >= 0:
-		return Found[psa.Addition]{Record: l.Additions[at], Live: true}
-	case l.Asked.Before(written.Add(psa.Lag)):
-		return Found[psa.Addition]{}
-	}
-	return Found[psa.Addition]{Live: true, Deleted: true}
+	_ = group.Wait() // there are no errors
 }

@@ -65,6 +65,8 @@ type Set struct {
 
 	mu      sync.Mutex
 	outcome Outcome
+	// writtenOn is when Additions of agreements were written last, as far as somebody asked: lists are to be newer.
+	writtenOn map[psa.RecordID]time.Time
 }
 
 // Outcome says how ConnectWise behaved towards one operation.
@@ -80,7 +82,7 @@ type Outcome struct {
 // NewSet returns the loaders of one operation of seller, whose date today tells. Look-ups take until deadline at the longest; ctx
 // is the operation's, and ends them all.
 func NewSet(ctx context.Context, db *postgres.DB, directory *psa.Directory, seller postgres.SellerID, today func() (civil.Date, error), deadline time.Time) *Set {
-	s := &Set{ctx: ctx, db: db, directory: directory, seller: seller, today: today, deadline: deadline, listings: semaphore.NewWeighted(listingsAtATime)}
+	s := &Set{ctx: ctx, db: db, directory: directory, seller: seller, today: today, deadline: deadline, listings: semaphore.NewWeighted(listingsAtATime), writtenOn: make(map[psa.RecordID]time.Time)}
 	s.Companies = newLoader(s, companies.lookUp)
 	s.Products = newLoader(s, products.lookUp)
 	s.Agreements = newLoader(s, agreements.lookUp)

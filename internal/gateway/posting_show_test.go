@@ -49,7 +49,6 @@ func TestPosting_ThePostedAdditionIsShownAsConnectWiseHasItOrAsItWas(t *testing.
 	}
 
 	d.ConnectWise.Faults().Clear()
-	writtenLongAgo(t, d)
 	try(t, d.ConnectWise.DeleteAddition(posted.ID))
 	gatewaytest.Eventually(t, "the Addition that was removed is shown so", func() bool {
 		got := postedLines(t, d.Seller, "2026-04")["april"].PsaAddition

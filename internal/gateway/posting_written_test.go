@@ -29,7 +29,7 @@ func wantAdditionOf(t *testing.T, d desk, month, line, quantity, freshness strin
 	}
 }
 
-func TestPosting_AListFromBeforeAWriteSaysNothingOfTheAddition(t *testing.T) {
+func TestPosting_AListFromBeforeAWriteIsAskedForAnew(t *testing.T) {
 	t.Parallel()
 	d := startApril(t, gatewaytest.Options{Gateway: func(c *gateway.Config) { c.PSAFreshness = time.Hour }},
 		fee("may", "S", "CycleFee", date(1), 6), once("new"), fee("kept", "T", "CycleFee", date(1), 7))
@@ -38,12 +38,12 @@ func TestPosting_AListFromBeforeAWriteSaysNothingOfTheAddition(t *testing.T) {
 	wantAdditionOf(t, d, "2026-04", "april", "5", "LIVE", false)
 	wantPosted(t, d.Seller, nil, "SUCCEEDED", counts{Created: 1, Updated: 1})
 	d.ConnectWise.ForgetCalls()
-	wantAdditionOf(t, d, may, "new", "1", "STALE", false)
-	wantAdditionOf(t, d, may, "may", "6", "STALE", false)
-	wantAdditionOf(t, d, "2026-04", "april", "6", "STALE", false)
+	wantAdditionOf(t, d, may, "new", "1", "LIVE", false)
+	wantAdditionOf(t, d, may, "may", "6", "LIVE", false)
+	wantAdditionOf(t, d, "2026-04", "april", "6", "LIVE", false)
 	wantAdditionOf(t, d, may, "kept", "7", "LIVE", false)
-	if n := d.ConnectWise.CallCount(listAdditions); n != 0 {
-		t.Errorf("the Additions cost %d calls beside the list that is known, want none", n)
+	if n := d.ConnectWise.CallCount(listAdditions); n != 1 {
+		t.Errorf("the Additions cost %d calls, want one list that is newer than what was written", n)
 	}
 }
 
@@ -55,7 +55,9 @@ func TestPosting_AnAdditionTooNewForListsIsNotShownAsDeleted(t *testing.T) {
 	d.load(t)
 	d.toCloud(t)
 	wantPosted(t, d.Seller, nil, "SUCCEEDED", counts{Created: 1})
-	wantAdditionOf(t, d, may, "new", "1", "STALE", false)
+	wantAdditionOf(t, d, may, "new", "1", "LIVE", false)
+	try(t, d.ConnectWise.DeleteAddition(theAddition(t, d.World, d.cloud, "Disk for new - OneTimeFee").ID))
+	wantAdditionOf(t, d, may, "new", "1", "LIVE", true)
 	writtenLongAgo(t, d)
 	wantAdditionOf(t, d, may, "new", "1", "LIVE", true)
 }

@@ -11,17 +11,19 @@ import (
 const (
 	// lingerTime is how long what is left of a body may take to arrive once the answer is known.
 	lingerTime = time.Second
-	// answerTime is how long a request may take in all, for those that set no bound of their own.
+	// answerTime is how long anything but an operation may take in all.
 	answerTime = 2 * time.Minute
 )
 
 // inTime bounds how long a request's body may take to arrive, whether or not it is read, and how long its answer may take to leave.
-// Streams and long answers bound what they write themselves.
+// Operations bound what they write themselves: some are streams.
 func inTime(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		control := http.NewResponseController(w)
 		// Not every connection has deadlines; where there are none, none is missed.
-		_ = control.SetWriteDeadline(time.Now().Add(answerTime))
+		if r.URL.Path != graphQLPath {
+			_ = control.SetWriteDeadline(time.Now().Add(answerTime))
+		}
 		if r.Body == nil || r.Body == http.NoBody {
 			next.ServeHTTP(w, r)
 			return

@@ -93,7 +93,11 @@ func NewDirectory(clients Clients, options DirectoryOptions) *Directory {
 	d.Products.gather()
 	d.Agreements.gather()
 	d.Companies.mirror, d.Products.mirror, d.Agreements.mirror = Companies, Products, Agreements
-	d.Agreements.has = HasAgreement
+	if options.DB != nil {
+		d.Agreements.has = func(ctx context.Context, seller postgres.SellerID, client Client, agreement RecordID) bool {
+			return isOurs(ctx, options.DB.Seller(seller), agreement) && HasAgreement(ctx, client, agreement)
+		}
+	}
 	d.Agreements.whole = func(a Agreement) bool { return a.CompanyID != 0 }
 	return d
 }
@@ -139,6 +143,31 @@ func (d *Directory) Forget(seller postgres.SellerID) {
 	d.Additions.forget(seller)
 }
 
+// AdditionsSince returns the Additions of an agreement as they were at a time in the past or later.
+func (d *Directory) AdditionsSince(
+	ctx context.Context, seller postgres.SellerID, agreement RecordID, since, deadline time.Time,
+) (*AgreementAdditions, error) {
+	for {
+		found, err := d.Additions.Look(ctx, seller, []RecordID{agreement}, deadline)
+		if err != nil {
+			return nil, err
+		}
+		if list := found[0]; !list.Asked.Before(since) { // there is an answer for every agreement
+			return list, nil
+		}
+		d.Additions.outdate(seller, agreement, found[0])
+	}
+}
+
+// Addition asks for one Addition by its number, which ConnectWise knows as soon as it has it, unlike its lists.
+func (d *Directory) Addition(ctx context.Context, seller postgres.SellerID, key AdditionKey) (Addition, error) {
+	client, err := d.Additions.clients.Client(ctx, seller)
+	if err != nil {
+		return Addition{}, err
+	}
+	return client.UpdateAddition(ctx, key.Agreement, key.Record, AdditionChange{}) // changes nothing: it reads
+}
+
 type bookOptions struct {
 	clients            Clients
 	freshness, timeout time.Duration
@@ -152,7 +181,7 @@ type Book[T any] struct {
 	fetch func(Client, context.Context, []RecordID) ([]T, error)
 	id    func(T) RecordID
 	// has reports whether there is a record that fetch does not find; nil where fetch is believed.
-	has func(context.Context, Client, RecordID) bool
+	has func(context.Context, postgres.SellerID, Client, RecordID) bool
 	// mirror follows what is found; nil where there is none.
 	mirror following[T]
 	// whole reports whether a record tells all that its copy needs; nil where every one does.
@@ -229,7 +258,7 @@ func (b *Book[T]) isThere(ctx context.Context, seller postgres.SellerID, id Reco
 		return false
 	}
 	client, err := b.clients.Client(ctx, seller)
-	return err != nil || b.has(ctx, client, id)
+	return err != nil || b.has(ctx, seller, client, id)
 }
 
 // begin has entries asked for.
@@ -358,6 +387,15 @@ func (b *Book[T]) sweep(now time.Time) {
 	}
 	b.swept = now
 	maps.DeleteFunc(b.entries, func(_ entryKey, e *entry[T]) bool { return isDone(e.done) && !now.Before(e.until) })
+}
+
+// outdate forgets an answer, unless another one has taken its place.
+func (b *Book[T]) outdate(seller postgres.SellerID, id RecordID, answer *T) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if k := (entryKey{seller, id}); b.entries[k] != nil && &b.entries[k].record == answer {
+		delete(b.entries, k)
+	}
 }
 
 func (b *Book[T]) forget(seller postgres.SellerID) {

@@ -116,6 +116,22 @@ func TestTheMirrorFollowsALookUpWhereItKnowsNoBetter(t *testing.T) {
 	for id := range psa.RecordID(7) {
 		saveLongAgo(t, db, agreement(id+1, "old", 9))
 	}
+	err := db.Write(t.Context(), func(ctx context.Context, tx *postgres.Tx) error {
+		_, err := tx.ExecContext(ctx, `
+			WITH o AS (
+				INSERT INTO organization (seller_id, platform_id, name, reference_number, status, status_text)
+				VALUES ($1, 'O', 'O', '1', 'ACTIVE', 'Active') RETURNING id
+			), c AS (
+				INSERT INTO contract (seller_id, platform_id, organization_id, currency, billing_cycle_day)
+				SELECT $1, 'C', id, 'EUR', 1 FROM o RETURNING id
+			)
+			INSERT INTO created_agreement (seller_id, contract_id, company_id, name, agreement_id, state)
+			SELECT $1, id, 1, 'O C', 6, 'DONE' FROM c`, db.ID())
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	incomplete := agreement(4, "without a company", 10)
 	incomplete.CompanyID = 0
 	s := &shop{
