@@ -136,18 +136,8 @@ func TestPosting_AMonthWhoseLatestLoadFailedEndsNothingWhateverElseWasLoaded(t *
 func TestPosting_AnAdditionOnAClosedAgreementHoldsNothingUp(t *testing.T) {
 	t.Parallel()
 	var closed atomic.Bool
-	d := startApril(t, gatewaytest.Options{BeforeConnectWise: func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if closed.Load() && r.Method == http.MethodPatch {
-				w.Header().Set("Content-Type", "application/json")
-				w.WriteHeader(http.StatusBadRequest)
-				_, _ = w.Write([]byte(`{"code":"InvalidObject","message":"agreement object is invalid","errors":[
-					{"code":"InvalidField","message":"Agreement is cancelled or expired","resource":"addition","field":"agreementId"}]}`))
-				return
-			}
-			next.ServeHTTP(w, r)
-		})
-	}}, fee("may", "S", "CycleFee", date(1), 6))
+	d := startApril(t, patchesAnswered(&closed, http.StatusBadRequest, `{"code":"InvalidObject","message":"agreement object is invalid","errors":[
+		{"code":"InvalidField","message":"Agreement is cancelled or expired","resource":"addition","field":"agreementId"}]}`), fee("may", "S", "CycleFee", date(1), 6))
 	try(t, d.ConnectWise.CancelAgreement(d.cloud, yesterday()))
 	closed.Store(true)
 	job := wantPosted(t, d.Seller, nil, "PARTIALLY_SUCCEEDED", counts{Failed: 1})
@@ -164,15 +154,12 @@ func TestPosting_AnAdditionOnAClosedAgreementHoldsNothingUp(t *testing.T) {
 func TestPosting_AnEndThatConnectWiseDoesNotKeepBeginsNothingElse(t *testing.T) {
 	t.Parallel()
 	var deaf atomic.Bool
-	d := startApril(t, gatewaytest.Options{BeforeConnectWise: func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if deaf.Load() && r.Method == http.MethodPatch {
-				r = r.Clone(r.Context())
-				r.Method, r.Body, r.ContentLength = http.MethodGet, http.NoBody, 0
-			}
-			next.ServeHTTP(w, r)
-		})
-	}}, fee("may", "S", "CycleFee", date(1), 6))
+	d := startApril(t, answeredBy(func(r *http.Request) (int, string) {
+		if deaf.Load() && r.Method == http.MethodPatch {
+			r.Method, r.Body, r.ContentLength = http.MethodGet, http.NoBody, 0 // which answers what there is
+		}
+		return 0, ""
+	}), fee("may", "S", "CycleFee", date(1), 6))
 	d.mapAlpha(t, d.spare)
 	deaf.Store(true)
 	wantPosted(t, d.Seller, nil, "PARTIALLY_SUCCEEDED", counts{Failed: 1})
@@ -210,15 +197,12 @@ func TestPosting_AnAgreementBeginsWithTheFirstOfItsLinesPostedOrNot(t *testing.T
 
 func TestPosting_AConnectWiseThatKeepsItsCurrenciesToItselfIsNoObstacle(t *testing.T) {
 	t.Parallel()
-	d := startDesk(t, gatewaytest.Options{BeforeConnectWise: func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if strings.Contains(r.URL.Path, "/finance/currencies") {
-				http.NotFound(w, r)
-				return
-			}
-			next.ServeHTTP(w, r)
-		})
-	}})
+	d := startDesk(t, answeredBy(func(r *http.Request) (int, string) {
+		if strings.Contains(r.URL.Path, "/finance/currencies") {
+			return http.StatusNotFound, "{}"
+		}
+		return 0, ""
+	}))
 	billTo(d.World, "1", date(3), once("R-1"))
 	d.load(t)
 	wantPosted(t, d.Seller, nil, "SUCCEEDED", counts{Created: 1})

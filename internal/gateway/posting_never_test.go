@@ -119,17 +119,12 @@ func TestPosting_AnAgreementThatCannotBeReadHoldsUpNoOther(t *testing.T) {
 			t.Parallel()
 			var locked atomic.Value
 			locked.Store("")
-			d := startDesk(t, gatewaytest.Options{BeforeConnectWise: func(next http.Handler) http.Handler {
-				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					if path := locked.Load().(string); path != "" && r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, path) {
-						w.Header().Set("Content-Type", "application/json")
-						w.WriteHeader(answer.status)
-						_, _ = w.Write([]byte(answer.body))
-						return
-					}
-					next.ServeHTTP(w, r)
-				})
-			}})
+			d := startDesk(t, answeredBy(func(r *http.Request) (int, string) {
+				if path := locked.Load().(string); path != "" && r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, path) {
+					return answer.status, answer.body
+				}
+				return 0, ""
+			}))
 			billTo(d.World, "1", date(3), once("R-1"))
 			billTo(d.World, "2", date(4), once("R-2"))
 			d.load(t)
@@ -153,17 +148,7 @@ func TestPosting_AnAgreementThatCannotBeReadHoldsUpNoOther(t *testing.T) {
 func TestPosting_AnAdditionThatIsListedGetsNoSecondOneWhateverAChangeIsAnswered(t *testing.T) {
 	t.Parallel()
 	var broken atomic.Bool
-	d := startApril(t, gatewaytest.Options{BeforeConnectWise: func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if broken.Load() && r.Method == http.MethodPatch {
-				w.Header().Set("Content-Type", "application/json")
-				w.WriteHeader(http.StatusNotFound)
-				_, _ = w.Write([]byte(`{"code":"NotFound","message":"Addition not found"}`))
-				return
-			}
-			next.ServeHTTP(w, r)
-		})
-	}}, fee("may", "S", "CycleFee", date(1), 6))
+	d := startApril(t, patchesAnswered(&broken, http.StatusNotFound, `{"code":"NotFound","message":"Addition not found"}`), fee("may", "S", "CycleFee", date(1), 6))
 	before := len(d.ConnectWise.Additions(d.cloud))
 	broken.Store(true)
 	wantPosted(t, d.Seller, nil, "PARTIALLY_SUCCEEDED", counts{Failed: 1})

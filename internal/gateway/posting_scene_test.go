@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -174,6 +175,33 @@ func (g *gate) await(t *testing.T) {
 	case <-time.After(time.Minute):
 		t.Fatal("no request has come to the gate within a minute")
 	}
+}
+
+// answeredBy are options under which requests are answered in place of ConnectWise: instead says with which status and what, and 0
+// for those that go on to it.
+func answeredBy(instead func(*http.Request) (status int, body string)) gatewaytest.Options {
+	return gatewaytest.Options{BeforeConnectWise: func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			status, body := instead(r)
+			if status == 0 {
+				next.ServeHTTP(w, r)
+				return
+			}
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(status)
+			_, _ = w.Write([]byte(body))
+		})
+	}}
+}
+
+// patchesAnswered answers all changes while on is true.
+func patchesAnswered(on *atomic.Bool, status int, body string) gatewaytest.Options {
+	return answeredBy(func(r *http.Request) (int, string) {
+		if on.Load() && r.Method == http.MethodPatch {
+			return status, body
+		}
+		return 0, ""
+	})
 }
 
 // sortedCodes are the codes of what a run logged but for those of single Additions.
