@@ -9,6 +9,7 @@ package invoicing
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/lib/pq"
 
@@ -55,7 +56,7 @@ func (l *Loader) Run(ctx context.Context, run *jobs.Run) error {
 	months := rule.MonthsToLoad(today, parameters.Periods)
 	err = run.Log(ctx, activity.Entry{
 		Level: activity.Info, Code: activity.InvoiceLoadStarted, Title: "Load Invoices started",
-		Details: fmt.Sprintf("For %v. Requested by %s.", months, run.Job().RequestedBy),
+		Details: fmt.Sprintf("For %s. Requested by %s.", named(months), run.Job().RequestedBy),
 	})
 	if err != nil {
 		return err
@@ -72,6 +73,15 @@ func (l *Loader) Run(ctx context.Context, run *jobs.Run) error {
 		done += load.rows
 	}
 	return nil
+}
+
+// named lists months: 2026-10, 2026-11.
+func named(months []civil.YearMonth) string {
+	names := make([]string, len(months))
+	for i, month := range months {
+		names[i] = month.String()
+	}
+	return strings.Join(names, ", ")
 }
 
 // begin notes that the months are not complete until they are loaded again.
