@@ -104,9 +104,20 @@ func findAdditions(ctx context.Context, s *Set, keys []psa.AdditionKey) ([]Found
 		}
 	}
 	found := make([]Found[psa.Addition], len(keys))
+	anew := make(map[psa.RecordID]AdditionList)
 	var missing []int // may be too new for a list
 	for i, key := range keys {
 		list, err := asked[key.Agreement]()
+		if err == nil && list.Err == nil && list.Asked.Before(written[key]) {
+			// The operation listed them before for others, which were written earlier.
+			if _, listed := anew[key.Agreement]; !listed {
+				var lists []AdditionList
+				if lists, err = listAdditions(ctx, s, []psa.RecordID{key.Agreement}); err == nil {
+					anew[key.Agreement] = lists[0]
+				}
+			}
+			list = anew[key.Agreement]
+		}
 		if err != nil {
 			return nil, err
 		}
