@@ -81,7 +81,7 @@ func findAdditions(ctx context.Context, s *Set, keys []psa.AdditionKey) ([]Found
 	// This is read first, so that lists that are asked for from now on are newer than all that it tells.
 	var written map[psa.AdditionKey]time.Time
 	err := s.db.Seller(s.seller).ReadOne(ctx, func(ctx context.Context, tx *postgres.Tx) (err error) {
-		written, err = psa.AdditionsWritten(ctx, tx, s.seller, keys)
+		written, err = posting.Written(ctx, tx, s.seller, keys)
 		return err
 	})
 	if err != nil {

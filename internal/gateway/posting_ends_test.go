@@ -14,13 +14,21 @@ import (
 	"crosswalk/internal/simulator/fault"
 )
 
-func TestPosting_AnEndThatSomebodyTookAwayBeginsNoSecondAddition(t *testing.T) {
-	t.Parallel()
+// startReopened is a desk whose subscription S was gone in May, so that its Addition ended with April. Somebody took that end away in
+// ConnectWise, and S is billed again from 8 May on.
+func startReopened(t *testing.T) desk {
+	t.Helper()
 	d := startApril(t, gatewaytest.Options{}, elsewise())
 	wantPosted(t, d.Seller, nil, "SUCCEEDED", counts{Created: 1, Cancelled: 1})
 	try(t, d.ConnectWise.CancelAddition(theAddition(t, d.World, d.cloud, "Plan S - CycleFee").ID, civil.Date{}))
 	billTo(d.World, "1", date(9), fee("back", "S", "CycleFee", date(8), 3))
 	loadLines(t, d.Seller)
+	return d
+}
+
+func TestPosting_AnEndThatSomebodyTookAwayBeginsNoSecondAddition(t *testing.T) {
+	t.Parallel()
+	d := startReopened(t)
 	wantPosted(t, d.Seller, nil, "SUCCEEDED", counts{Updated: 1})
 	d.wantAdditions(t, d.cloud, "3 SEAT at 10 from 2026-04-01: Plan S - CycleFee", elsewisePosted)
 	d.ConnectWise.ForgetCalls()
@@ -30,11 +38,7 @@ func TestPosting_AnEndThatSomebodyTookAwayBeginsNoSecondAddition(t *testing.T) {
 
 func TestPosting_AnEndThatSomebodyTookAwayIsSetAgainWhereTheLineGoesElsewhere(t *testing.T) {
 	t.Parallel()
-	d := startApril(t, gatewaytest.Options{}, elsewise())
-	wantPosted(t, d.Seller, nil, "SUCCEEDED", counts{Created: 1, Cancelled: 1})
-	try(t, d.ConnectWise.CancelAddition(theAddition(t, d.World, d.cloud, "Plan S - CycleFee").ID, civil.Date{}))
-	billTo(d.World, "1", date(9), fee("back", "S", "CycleFee", date(8), 3))
-	loadLines(t, d.Seller)
+	d := startReopened(t)
 	d.mapAlpha(t, d.spare)
 	wantPosted(t, d.Seller, nil, "SUCCEEDED", counts{Created: 1})
 	d.wantAdditions(t, d.cloud, aprilOnly(" to 2026-05-07"), elsewisePosted)

@@ -105,12 +105,9 @@ func (p predecessor) claim() rule.Claim {
 	}
 }
 
-// goesOn reports whether it was over, as far as we know, and bills the line's charge all the same: somebody set another end in
+// goesOn reports whether one that is over, as far as we know, bills the line's charge all the same: somebody set another end in
 // ConnectWise, or took it away.
 func (p predecessor) goesOn(l line, live listed) bool {
-	if p.Current || p.Record == nil {
-		return false
-	}
 	current, exists := live.byRecord[*p.Record]
 	return exists && current.CancelledDate != p.CancelledDate && (current.CancelledDate.IsZero() || !current.CancelledDate.Before(l.ChargeStart))
 }
@@ -175,9 +172,11 @@ func decide(l line, before *predecessor, live listed) decision {
 	if before.Unsettled {
 		return decision{wait: true}
 	}
-	if elsewhere := before.Agreement != l.Agreement; elsewhere && before.Current {
+	elsewhere := before.Agreement != l.Agreement
+	switch {
+	case before.Current && elsewhere:
 		return decision{wait: true} // it is ended before anything is begun elsewhere
-	} else if !before.Current && (elsewhere || !before.goesOn(l, live)) {
+	case !before.Current && (elsewhere || !before.goesOn(l, live)):
 		return begin(l, before.Generation+1, 0, live)
 	}
 	current, exists := live.byRecord[*before.Record]

@@ -3,6 +3,7 @@ package posting
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/shopspring/decimal"
 
@@ -50,6 +51,34 @@ func Additions(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID, i
 		}
 	}
 	return found, nil
+}
+
+// Written tells when Additions of ours were written last, by this machine's clock: at that time or before.
+func Written(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID, keys []psa.AdditionKey) (map[psa.AdditionKey]time.Time, error) {
+	agreements, records := make([]psa.RecordID, len(keys)), make([]psa.RecordID, len(keys))
+	for i, key := range keys {
+		agreements[i], records[i] = key.Agreement, key.Record
+	}
+	var rows []struct {
+		Agreement psa.RecordID `db:"agreement_id"`
+		Record    psa.RecordID `db:"record_id"`
+		Age       float64      `db:"age"`
+	}
+	err := tx.SelectContext(ctx, &rows, `
+		SELECT agreement_id, record_id, greatest(extract(epoch FROM clock_timestamp() - written_at), 0) AS age
+		FROM addition
+		WHERE seller_id = $1
+			AND (agreement_id, record_id) IN (SELECT * FROM unnest($2::int[], $3::int[]))
+			AND written_at IS NOT NULL`, seller, agreements, records)
+	if err != nil {
+		return nil, fmt.Errorf("read when Additions were written: %w", err)
+	}
+	now := time.Now()
+	written := make(map[psa.AdditionKey]time.Time, len(rows))
+	for _, row := range rows {
+		written[psa.AdditionKey{Agreement: row.Agreement, Record: row.Record}] = now.Add(-time.Duration(row.Age * float64(time.Second)))
+	}
+	return written, nil
 }
 
 // InUse reports whether anything was posted, or is about to be, so that another ConnectWise must not take the place of

@@ -2,7 +2,6 @@ package psa
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"crosswalk/internal/postgres"
@@ -29,31 +28,3 @@ func isOurs(ctx context.Context, db *postgres.SellerDB, agreement RecordID) bool
 
 // AdditionKey names an Addition: ConnectWise finds one only below its agreement.
 type AdditionKey struct{ Agreement, Record RecordID }
-
-// AdditionsWritten tells when Additions of ours were written last, by this machine's clock: at that time or before.
-func AdditionsWritten(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID, keys []AdditionKey) (map[AdditionKey]time.Time, error) {
-	agreements, records := make([]RecordID, len(keys)), make([]RecordID, len(keys))
-	for i, key := range keys {
-		agreements[i], records[i] = key.Agreement, key.Record
-	}
-	var rows []struct {
-		Agreement RecordID `db:"agreement_id"`
-		Record    RecordID `db:"record_id"`
-		Age       float64  `db:"age"`
-	}
-	err := tx.SelectContext(ctx, &rows, `
-		SELECT agreement_id, record_id, greatest(extract(epoch FROM clock_timestamp() - written_at), 0) AS age
-		FROM addition
-		WHERE seller_id = $1
-			AND (agreement_id, record_id) IN (SELECT * FROM unnest($2::int[], $3::int[]))
-			AND written_at IS NOT NULL`, seller, agreements, records)
-	if err != nil {
-		return nil, fmt.Errorf("read when Additions were written: %w", err)
-	}
-	now := time.Now()
-	written := make(map[AdditionKey]time.Time, len(rows))
-	for _, row := range rows {
-		written[AdditionKey{row.Agreement, row.Record}] = now.Add(-time.Duration(row.Age * float64(time.Second)))
-	}
-	return written, nil
-}
