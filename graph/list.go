@@ -39,6 +39,8 @@ func (l list[T, Filter, Facets]) run(ctx context.Context, r *Resolver) (*grid.Re
 	if req.Facets, err = l.facetRequests(shown); err != nil {
 		return nil, nil, err
 	}
+	brought := broughtBy(ctx)
+	brought.ask(&req)
 	var result *grid.Result[T]
 	err = r.readStatements(ctx, req.IsOneStatement(), func(ctx context.Context, tx *postgres.Tx) error {
 		result, err = l.fetch(ctx, tx, req)
@@ -47,6 +49,7 @@ func (l list[T, Filter, Facets]) run(ctx context.Context, r *Resolver) (*grid.Re
 	if err != nil {
 		return nil, nil, err
 	}
+	brought.take(result.Aside)
 	if !selected.has("facets") {
 		return result, nil, nil
 	}

@@ -43,6 +43,7 @@ type Operation struct{ *Resolver }
 var _ interface {
 	graphql.HandlerExtension
 	graphql.ResponseInterceptor
+	graphql.RootFieldInterceptor
 } = Operation{}
 
 // ExtensionName names the extension.
@@ -53,7 +54,7 @@ func (Operation) Validate(graphql.ExecutableSchema) error { return nil }
 
 // InterceptResponse makes a response with fresh loaders, and tells clients how ConnectWise behaved.
 func (o Operation) InterceptResponse(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
-	ctx, scope := o.withScope(underSubscription(ctx))
+	ctx, scope := o.withScope(besidePage(underSubscription(ctx)))
 	response := next(ctx)
 	if response == nil {
 		return nil

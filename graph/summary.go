@@ -17,7 +17,9 @@ import (
 
 // MappingSummary resolves the totals of the summary lines.
 func (r *queryResolver) MappingSummary(ctx context.Context, period *civil.YearMonth) (*model.MappingSummary, error) {
-	summary := &model.MappingSummary{}
+	if brought := totalsBeside(ctx); brought != nil {
+		return mappingSummary(*brought), nil
+	}
 	countLines := selectionOf(ctx).has("invoiceLines")
 	var view invoicing.View
 	var month *civil.YearMonth
@@ -27,18 +29,13 @@ func (r *queryResolver) MappingSummary(ctx context.Context, period *civil.YearMo
 			return nil, err
 		}
 	}
+	var summary *model.MappingSummary
 	err = r.readStatements(ctx, !countLines, func(ctx context.Context, tx *postgres.Tx) error {
-		totals, asOf, err := mapping.ReadTotals(ctx, tx, seller(ctx))
+		totals, err := mapping.ReadTotals(ctx, tx, seller(ctx))
 		if err != nil {
 			return err
 		}
-		summary.AsOf = asOf
-		organizations := totals[mapping.KindOrganization]
-		summary.Organizations = &model.OrganizationTotals{
-			Total: organizations.Total, Mapped: organizations.Mapped, Unmapped: organizations.Unmapped(), Excluded: organizations.Excluded,
-		}
-		summary.Offers = mappingTotals(totals[mapping.KindOffer])
-		summary.Contracts = mappingTotals(totals[mapping.KindContract])
+		summary = mappingSummary(totals)
 		if countLines {
 			summary.InvoiceLines, err = lineTotals(ctx, tx, view, month)
 		}
@@ -48,6 +45,19 @@ func (r *queryResolver) MappingSummary(ctx context.Context, period *civil.YearMo
 		return nil, err
 	}
 	return summary, nil
+}
+
+// mappingSummary shows totals.
+func mappingSummary(totals mapping.AllTotals) *model.MappingSummary {
+	organizations := totals.Of[mapping.KindOrganization]
+	return &model.MappingSummary{
+		Organizations: &model.OrganizationTotals{
+			Total: organizations.Total, Mapped: organizations.Mapped, Unmapped: organizations.Unmapped(), Excluded: organizations.Excluded,
+		},
+		Offers:    mappingTotals(totals.Of[mapping.KindOffer]),
+		Contracts: mappingTotals(totals.Of[mapping.KindContract]),
+		AsOf:      totals.AsOf,
+	}
 }
 
 func mappingTotals(t mapping.Totals) *model.MappingTotals {

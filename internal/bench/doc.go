@@ -2,5 +2,5 @@
 // statement and encodes the same JSON. Both serve in this process, over real HTTP, against one database, and take
 // turns, so that what is reported are ratios of one run: times differ between machines, ratios hardly do.
 //
-// The seller is generated: see Market. Start reading at Run; aims.go says what is measured.
+// The seller is generated: see Market. Start reading at Run; sections says what is measured.
 package bench

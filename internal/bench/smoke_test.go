@@ -111,6 +111,7 @@ func pagesOfSmoke() map[string]string {
 	return map[string]string{
 		"20 organizations, all columns":    "{ " + organizations("first: 20", "", columns) + " }",
 		"20 organizations and their total": "{ " + organizations("first: 20", "totalCount", columns) + " }",
+		"20 organizations and the summary": "{ " + organizations("first: 20", "totalCount", columns) + " " + summary + " }",
 		"1000 organizations, all columns":  "{ " + organizations("first: 1000", "", columns) + " }",
 		"20 organizations, two columns":    "{ " + organizations("first: 20", "", "name status") + " }",
 		"mappingSummary":                   "{ mappingSummary { organizations { total } offers { total } } }",
@@ -185,7 +186,9 @@ func TestPagesCostWhatTheyDid(t *testing.T) {
 		}
 	}
 
-	for name, yardstick := range map[string]string{"20 organizations, all columns": "/page/20", "1000 organizations, all columns": "/page/1000"} {
+	for name, yardstick := range map[string]string{
+		"20 organizations, all columns": "/page/20", "20 organizations and the summary": "/page/20?totals=1", "1000 organizations, all columns": "/page/1000",
+	} {
 		ours, theirs := nodes(t, graphQL(address, b.token, pagesOfSmoke()[name])), nodes(t, target{url: b.byHand + yardstick})
 		if !bytes.Equal(ours, theirs) {
 			t.Fatalf("%s: the gateway answers\n%.2000s\nand the yardstick\n%.2000s", name, ours, theirs)

@@ -10,26 +10,39 @@ import (
 	"strconv"
 	"time"
 
+	"crosswalk/internal/mapping"
 	"crosswalk/internal/postgres"
 )
 
 // yardstick answers the Organizations page by hand: the statement that the gateway runs, prepared, for one seller, under the
 // same policies, and JSON out of structs. It checks no token, knows no limits and no other query, and has the companies in memory.
 type yardstick struct {
-	// pages are the statements by the number of rows on a page, which is part of the text, as in the gateway's.
-	pages     map[int]*sql.Stmt
-	summary   *sql.Stmt
+	pages     map[yardstickPage]*sql.Stmt
 	seller    postgres.SellerID
 	companies map[int64]yardstickCompany
 }
 
-const yardstickPage = `
+// yardstickPage is a page that the yardstick knows.
+type yardstickPage struct {
+	size   int
+	totals bool
+}
+
+// query is the statement that the gateway runs for the page.
+func (p yardstickPage) query() string {
+	beside := ""
+	if p.totals {
+		beside = `, (SELECT coalesce(sum(total), 0)::int FROM mapping_total WHERE seller_id = $1 AND kind = 'ORGANIZATION') AS "_total",
+		(` + mapping.TotalsQuery + `) AS "_aside"`
+	}
+	return `
 	SELECT o.id AS "_id", ARRAY[(o.name)::text] AS "_keys", o.id, o.platform_id, o.name, o.reference_number, o.status, o.psa_company_id,
-		o.excluded_from_sync, o.revision, o.mapped_at, o.mapped_by
+		o.excluded_from_sync, o.revision, o.mapped_at, o.mapped_by` + beside + `
 	FROM organization o
 	WHERE o.seller_id = $1
 	ORDER BY o.name, o.id
-	LIMIT `
+	LIMIT ` + strconv.Itoa(p.size+1)
+}
 
 type yardstickCompany struct {
 	ID         string  `json:"id"`
@@ -77,20 +90,20 @@ type yardstickAnswer struct {
 }
 
 func newYardstick(ctx context.Context, db *sql.DB, seller postgres.SellerID, companies int) (*yardstick, error) {
-	y := &yardstick{seller: seller, companies: make(map[int64]yardstickCompany, companies), pages: make(map[int]*sql.Stmt)}
+	y := &yardstick{seller: seller, companies: make(map[int64]yardstickCompany, companies), pages: make(map[yardstickPage]*sql.Stmt)}
 	active := "Active"
 	for n := range int64(companies) + 1 {
 		number := strconv.FormatInt(n, 10)
 		y.companies[n] = yardstickCompany{ID: yardstickID("PsaCompany:", n), RecordID: n, Identifier: "C" + number, Name: "Company " + number, Status: &active}
 	}
-	var err error
-	for _, size := range []int{20, 1000} {
-		if y.pages[size], err = db.PrepareContext(ctx, yardstickPage+strconv.Itoa(size+1)); err != nil {
+	for _, page := range []yardstickPage{{size: 20}, {size: 20, totals: true}, {size: 1000}} {
+		statement, err := db.PrepareContext(ctx, page.query())
+		if err != nil {
 			return nil, err
 		}
+		y.pages[page] = statement
 	}
-	y.summary, err = db.PrepareContext(ctx, `SELECT total, mapped FROM mapping_total WHERE seller_id = $1 AND kind = 'ORGANIZATION'`)
-	return y, err
+	return y, nil
 }
 
 // ServeHTTP answers /page/20, or /page/20?totals=1 with the summary line.
@@ -98,7 +111,7 @@ func (y *yardstick) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	size, err := strconv.Atoi(r.PathValue("size"))
 	if err == nil {
 		var answer yardstickAnswer
-		if answer, err = y.answer(r.Context(), size, r.URL.Query().Has("totals")); err == nil {
+		if answer, err = y.answer(r.Context(), yardstickPage{size, r.URL.Query().Has("totals")}); err == nil {
 			w.Header().Set("Content-Type", "application/json")
 			err = json.NewEncoder(w).Encode(answer)
 		}
@@ -112,32 +125,39 @@ func yardstickID(kind string, number int64) string {
 	return base64.RawURLEncoding.EncodeToString(strconv.AppendInt([]byte(kind), number, 10))
 }
 
-func (y *yardstick) answer(ctx context.Context, size int, totals bool) (answer yardstickAnswer, err error) {
+func (y *yardstick) answer(ctx context.Context, asked yardstickPage) (answer yardstickAnswer, err error) {
 	page := &answer.Data.Organizations
-	statement, ok := y.pages[size]
+	statement, ok := y.pages[asked]
 	if !ok {
-		return answer, fmt.Errorf("there is no page of %d rows", size)
+		return answer, fmt.Errorf("there is no page %+v", asked)
 	}
 	rows, err := statement.QueryContext(ctx, y.seller)
 	if err != nil {
 		return answer, err
 	}
 	defer rows.Close()
-	page.Nodes = make([]yardstickRow, 0, size)
+	page.Nodes = make([]yardstickRow, 0, asked.size)
+	var (
+		id      int64
+		keys    []byte
+		company sql.NullInt64
+		total   int
+		aside   string
+	)
 	for rows.Next() {
-		if len(page.Nodes) == size {
+		if len(page.Nodes) == asked.size {
 			page.PageInfo.HasNextPage = true
 			break
 		}
-		var (
-			row     yardstickRow
-			id      int64
-			keys    []byte
-			company sql.NullInt64
-		)
-		err := rows.Scan(&id, &keys, &id, &row.PlatformID, &row.Name, &row.ReferenceNumber, &row.Status, &company, &row.ExcludedFromSync, &row.Revision,
-			&row.MappedAt, &row.MappedBy)
-		if err != nil {
+		var row yardstickRow
+		values := []any{
+			&id, &keys, &id, &row.PlatformID, &row.Name, &row.ReferenceNumber, &row.Status, &company, &row.ExcludedFromSync, &row.Revision,
+			&row.MappedAt, &row.MappedBy, &total, &aside,
+		}
+		if !asked.totals {
+			values = values[:len(values)-2]
+		}
+		if err := rows.Scan(values...); err != nil {
 			return answer, err
 		}
 		row.ID, row.MappingStatus = yardstickID("Organization:", id), "UNMAPPED"
@@ -157,16 +177,16 @@ func (y *yardstick) answer(ctx context.Context, size int, totals bool) (answer y
 		}
 		page.PageInfo.EndCursor = base64.RawURLEncoding.EncodeToString(position)
 	}
-	if totals {
-		var t yardstickTotals
-		if err := y.summary.QueryRowContext(ctx, y.seller).Scan(&t.Total, &t.Mapped); err != nil {
+	if asked.totals {
+		totals, err := mapping.ParseTotals(aside)
+		if err != nil {
 			return answer, err
 		}
-		t.Unmapped = t.Total - t.Mapped
-		page.TotalCount = &t.Total
+		of := totals.Of[mapping.KindOrganization]
+		page.TotalCount = &total
 		answer.Data.Summary = &struct {
 			Organizations yardstickTotals `json:"organizations"`
-		}{t}
+		}{yardstickTotals{of.Total, of.Mapped, of.Unmapped()}}
 	}
 	return answer, nil
 }

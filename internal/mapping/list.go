@@ -1,8 +1,12 @@
 package mapping
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"crosswalk/internal/postgres"
@@ -62,28 +66,43 @@ type Totals struct {
 // Unmapped is what is not mapped.
 func (t Totals) Unmapped() int { return t.Total - t.Mapped }
 
-// ReadTotals returns the totals of every kind, and when they held. They are kept, not counted.
-func ReadTotals(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID) (map[Kind]Totals, time.Time, error) {
-	rows, err := tx.QueryContext(postgres.Reuse(ctx), `
-		SELECT coalesce(t.kind, ''), coalesce(t.total, 0), coalesce(t.mapped, 0), coalesce(t.excluded, 0), now()
-		FROM (SELECT) always
-		LEFT JOIN mapping_total t ON t.seller_id = $1`,
-		seller)
+// AllTotals are the totals of every kind, and when they held.
+type AllTotals struct {
+	Of   map[Kind]Totals
+	AsOf time.Time
+}
+
+// TotalsQuery reads the totals of a seller, its argument, as a text for ParseTotals. They are kept, not counted.
+const TotalsQuery = `SELECT concat_ws(' ', (extract(epoch FROM now()) * 1000000)::bigint,
+	(SELECT string_agg(concat_ws(' ', kind, total, mapped, excluded), ' ') FROM mapping_total WHERE seller_id = $1))`
+
+// ParseTotals reads what TotalsQuery returns: microseconds since 1970, and for each kind its name and its totals.
+func ParseTotals(text string) (AllTotals, error) {
+	words := strings.Fields(text)
+	if len(words)%4 != 1 {
+		return AllTotals{}, fmt.Errorf("totals: %q is not what was asked for", text)
+	}
+	var err error
+	number := func(word string) int64 {
+		n, failed := strconv.ParseInt(word, 10, 64)
+		err = cmp.Or(err, failed)
+		return n
+	}
+	totals := AllTotals{Of: make(map[Kind]Totals), AsOf: time.UnixMicro(number(words[0])).UTC()}
+	for of := range slices.Chunk(words[1:], 4) {
+		totals.Of[Kind(of[0])] = Totals{Total: int(number(of[1])), Mapped: int(number(of[2])), Excluded: int(number(of[3]))}
+	}
 	if err != nil {
-		return nil, time.Time{}, fmt.Errorf("read totals: %w", err)
+		return AllTotals{}, fmt.Errorf("totals: %w", err)
 	}
-	defer rows.Close()
-	totals := make(map[Kind]Totals)
-	var asOf time.Time
-	for rows.Next() {
-		var kind Kind
-		var t Totals
-		if err := rows.Scan(&kind, &t.Total, &t.Mapped, &t.Excluded, &asOf); err != nil {
-			return nil, time.Time{}, fmt.Errorf("read totals: %w", err)
-		}
-		if kind != "" {
-			totals[kind] = t
-		}
+	return totals, nil
+}
+
+// ReadTotals returns the totals of every kind.
+func ReadTotals(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID) (AllTotals, error) {
+	var text string
+	if err := tx.GetContext(postgres.Reuse(ctx), &text, TotalsQuery, seller); err != nil {
+		return AllTotals{}, fmt.Errorf("read totals: %w", err)
 	}
-	return totals, asOf, rows.Err()
+	return ParseTotals(text)
 }

@@ -294,10 +294,10 @@ func (b *book) check() {
 			want[kind][id] = shown
 		}
 	}
-	var totals map[mapping.Kind]mapping.Totals
+	var totals mapping.AllTotals
 	var changes []change
 	b.must(b.db.Seller(b.seller).Read(b.Context(), func(ctx context.Context, tx *postgres.Tx) (err error) {
-		if totals, _, err = mapping.ReadTotals(ctx, tx, b.seller); err != nil {
+		if totals, err = mapping.ReadTotals(ctx, tx, b.seller); err != nil {
 			return err
 		}
 		if err := b.read(ctx, tx, got); err != nil {
@@ -312,7 +312,7 @@ func (b *book) check() {
 	if diff := gocmp.Diff(want, got); diff != "" {
 		b.Errorf("the rows (-want +got):\n%s", diff)
 	}
-	if diff := gocmp.Diff(wantTotals, totals); diff != "" {
+	if diff := gocmp.Diff(wantTotals, totals.Of); diff != "" {
 		b.Errorf("the totals (-want +got):\n%s", diff)
 	}
 	for _, list := range [][]change{b.history, changes} {

@@ -28,6 +28,9 @@ type Request struct {
 	// KnownTotal, when set, is a query for the number of rows that match without counting them. It knows the seller as
 	// the first argument.
 	KnownTotal string
+	// Aside, when set, is a query for a text that has nothing to do with the rows and is read with them, in the same statement. It
+	// knows the seller as the first argument.
+	Aside string
 }
 
 // IsOneStatement reports whether one statement answers the request, so that it sees one snapshot without a transaction.
@@ -65,6 +68,8 @@ type Row struct {
 	Keys  rowKeys `db:"_keys"`
 	// Total is the known total, which comes with every row where it is asked for.
 	Total *int `db:"_total"`
+	// Aside is what was asked for beside the rows, and comes with each of them.
+	Aside *string `db:"_aside"`
 }
 
 func (r Row) position() Row { return r }
@@ -140,7 +145,9 @@ type Result[T any] struct {
 	// Facets in the order of the request.
 	Facets [][]FacetValue
 	// Sums in the order of the values they are for, where asked for.
-	Sums     []Sum
+	Sums []Sum
+	// Aside is the text that was asked for beside the rows; nil where there are none.
+	Aside    *string
 	ordering uint32
 	// condition is the fingerprint of what holds for the rows.
 	condition uint32
@@ -247,6 +254,9 @@ func (f *fetch[T]) rows() error {
 		slices.Reverse(rows)
 	}
 	f.result.Rows = rows
+	if len(rows) > 0 {
+		f.result.Aside = rows[0].position().Aside
+	}
 	return nil
 }
 
@@ -267,7 +277,10 @@ func (f *fetch[T]) read(window int) ([]T, error) {
 		selected = append(selected, s.use(name)+` AS "`+name+`"`)
 	}
 	if f.req.Total && f.req.KnownTotal != "" {
-		selected = append(selected, "("+strings.Replace(f.req.KnownTotal, "$1", s.arg(f.seller)+"::bigint", 1)+`) AS "_total"`)
+		selected = append(selected, f.aside(s, f.req.KnownTotal)+` AS "_total"`)
+	}
+	if f.req.Aside != "" {
+		selected = append(selected, f.aside(s, f.req.Aside)+` AS "_aside"`)
 	}
 	ctx := f.ctx
 	switch _, isByNumber := f.req.Where.(byNumber); {
@@ -292,6 +305,11 @@ func (f *fetch[T]) read(window int) ([]T, error) {
 	}
 	query := "SELECT " + strings.Join(selected, ", ") + "\n" + s.from() + "\n" + where + "\n" + s.orderBy(keys, page.backward) + "\nLIMIT " + limit
 	return selectRows[T](ctx, f.tx, min(page.size+1, 64), query, s.args...)
+}
+
+// aside writes a query that knows the seller as a part of s.
+func (f *fetch[T]) aside(s *statement, query string) string {
+	return "(" + strings.Replace(query, "$1", s.arg(f.seller)+"::bigint", 1) + ")"
 }
 
 func (f *fetch[T]) total() error {

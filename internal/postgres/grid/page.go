@@ -86,6 +86,9 @@ func (p Page) WithoutRows() Page {
 	return p
 }
 
+// IsShorterThan reports whether the page has fewer rows than n.
+func (p Page) IsShorterThan(n int) bool { return p.size < n }
+
 // IsBackward reports whether the page is read towards the start of the list.
 func (p Page) IsBackward() bool { return p.backward }
 
