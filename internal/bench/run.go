@@ -56,6 +56,7 @@ func sections() []section {
 		{"searches", measureSearches},
 		{"filters", measureFilters},
 		{"lookups", measureLookUps},
+		{"loads", measureLoads},
 		{"replicas", measureReplicas},
 		{"starts", measureStarts},
 	}

@@ -17,6 +17,7 @@ import (
 	"crosswalk/internal/gateway"
 	"crosswalk/internal/postgres"
 	simconnectwise "crosswalk/internal/simulator/connectwise"
+	simplatform "crosswalk/internal/simulator/platform"
 )
 
 // today is what business rules take for the date: the peak month is then the current one.
@@ -32,6 +33,8 @@ type world struct {
 	seller postgres.SellerID
 	token  string
 	ends   []func()
+
+	accounts *account.Service
 }
 
 func (w *world) end() {
@@ -68,19 +71,14 @@ func open(ctx context.Context, dsn string, market Market, log *slog.Logger) (_ *
 		return nil, err
 	}
 	w.ends = append(w.ends, w.psa.close)
-	accounts := account.NewService(w.db, w.ring, time.Now, account.Options{AllowInsecureUpstreams: true})
+	w.accounts = account.NewService(w.db, w.ring, time.Now, account.Options{AllowInsecureUpstreams: true})
 	if w.seller, err = w.findSeller(ctx); err != nil {
 		return nil, err
 	}
 	if w.seller == 0 {
-		created, err := accounts.CreateSeller(ctx, account.NewSeller{
-			Name: market.sellerName(), TimeZone: "Europe/Riga", PlatformURL: "http://127.0.0.1:1",
-			PlatformKey: seal.NewSecret("key"), PlatformToken: seal.NewSecret("token"),
-		})
-		if err != nil {
+		if w.seller, err = w.createSeller(ctx, market.sellerName(), "http://127.0.0.1:1"); err != nil {
 			return nil, err
 		}
-		w.seller = created.ID
 		begun := time.Now()
 		err = market.Generate(ctx, w.db, w.seller, func(lines int) { log.Info("generating", "lines", lines, "of", market.Lines) })
 		if err != nil {
@@ -88,11 +86,20 @@ func open(ctx context.Context, dsn string, market Market, log *slog.Logger) (_ *
 		}
 		log.Info("generated a seller", "took", time.Since(begun).Round(time.Second))
 	}
-	if err := w.connect(ctx, accounts); err != nil {
-		return nil, err
-	}
-	w.token, _, err = accounts.IssueToken(ctx, account.NewToken{Seller: w.seller, Role: account.Admin, Subject: "bench"})
+	w.token, err = w.connect(ctx, w.seller)
 	return w, err
+}
+
+// createSeller creates a seller of the Platform at an address, with the credentials that its simulator takes.
+func (w *world) createSeller(ctx context.Context, name, platform string) (postgres.SellerID, error) {
+	created, err := w.accounts.CreateSeller(ctx, account.NewSeller{
+		Name: name, TimeZone: "Europe/Riga", PlatformURL: platform,
+		PlatformKey: seal.NewSecret(simplatform.DefaultKey), PlatformToken: seal.NewSecret(simplatform.DefaultToken),
+	})
+	if err != nil {
+		return 0, err
+	}
+	return created.ID, nil
 }
 
 // findSeller returns the seller that an earlier run generated, 0 if there is none. One whose generation was broken off has no periods.
@@ -107,19 +114,24 @@ func (w *world) findSeller(ctx context.Context) (found postgres.SellerID, err er
 	return found, err
 }
 
-// connect saves credentials that are sealed with this run's key.
-func (w *world) connect(ctx context.Context, accounts *account.Service) error {
-	return w.db.Seller(w.seller).Write(ctx, func(ctx context.Context, tx *postgres.Tx) error {
-		_, err := accounts.SaveConnection(ctx, tx, w.seller, account.NewConnection{
+// connect connects a seller to ConnectWise, by credentials that are sealed with this run's key, and returns a token for it.
+func (w *world) connect(ctx context.Context, seller postgres.SellerID) (token string, err error) {
+	err = w.db.Seller(seller).Write(ctx, func(ctx context.Context, tx *postgres.Tx) error {
+		_, err := w.accounts.SaveConnection(ctx, tx, seller, account.NewConnection{
 			APIURL: w.psa.url, CompanyID: "demo", PublicKey: "public",
 			PrivateKey: seal.NewSecret("private"), ClientID: seal.NewSecret("3f0c9a52-6f1d-4c8e-9b7e-5d2a1c0e4b66"),
 		}, "bench", func(context.Context, *postgres.Tx) (bool, error) { return false, nil })
 		if err != nil {
 			return err
 		}
-		_, err = accounts.UpdateSettings(ctx, tx, w.seller, account.SettingsChange{AgreementType: &account.AgreementType{RecordID: 2, Name: "Cloud Subscriptions"}})
+		_, err = w.accounts.UpdateSettings(ctx, tx, seller, account.SettingsChange{AgreementType: &account.AgreementType{RecordID: 2, Name: "Cloud Subscriptions"}})
 		return err
 	})
+	if err != nil {
+		return "", err
+	}
+	token, _, err = w.accounts.IssueToken(ctx, account.NewToken{Seller: seller, Role: account.Admin, Subject: "bench"})
+	return token, err
 }
 
 // config is what replicas run with.

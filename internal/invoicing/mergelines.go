@@ -66,20 +66,29 @@ type known struct {
 	periods pq.StringArray
 }
 
-// findKnown looks each staged line up, by the index of a seller's lines: other months hold many times as many.
+// knownLines looks each staged line up, by the index of a seller's lines: other months hold many times as many. Only that index has
+// them in their order, so that without sorting no other one is taken for it, even if the planner does not know yet that the seller
+// has lines at all.
+const knownLines = `
+	INSERT INTO known_line (position, id, period, frozen)
+	SELECT s.position, k.id, k.period, k.frozen
+	FROM staged_line s
+	CROSS JOIN LATERAL (
+		SELECT l.platform_id, l.id, l.period, l.state NOT IN ('OPEN', 'FAILED') AS frozen
+		FROM invoice_line l
+		WHERE l.seller_id = $1
+			AND l.platform_id >= s.platform_id
+		ORDER BY l.platform_id
+		LIMIT 1
+	) k
+	WHERE k.platform_id = s.platform_id`
+
+// findKnown finds out which of the staged lines are stored.
 func (s *staging) findKnown(ctx context.Context, seller postgres.SellerID) (known, error) {
-	_, err := s.tx.ExecContext(ctx, `
-		INSERT INTO known_line (position, id, period, frozen)
-		SELECT s.position, k.id, k.period, k.frozen
-		FROM staged_line s
-		CROSS JOIN LATERAL (
-			SELECT l.id, l.period, l.state NOT IN ('OPEN', 'FAILED') AS frozen
-			FROM invoice_line l
-			WHERE l.seller_id = $1
-				AND l.platform_id = s.platform_id
-			OFFSET 0
-		) k`,
-		seller)
+	err := s.withoutSorting(ctx, func() error {
+		_, err := s.tx.ExecContext(ctx, knownLines, seller)
+		return err
+	})
 	if err != nil {
 		return known{}, fmt.Errorf("find known lines: %w", err)
 	}

@@ -57,6 +57,18 @@ func (s *staging) exec(ctx context.Context, query string, args ...any) (int, err
 	return int(affected), err
 }
 
+// withoutSorting runs statements that are to find rows in the order they ask for.
+func (s *staging) withoutSorting(ctx context.Context, run func() error) error {
+	if _, err := s.tx.ExecContext(ctx, `SET LOCAL enable_sort = off`); err != nil {
+		return err
+	}
+	if err := run(); err != nil {
+		return err
+	}
+	_, err := s.tx.ExecContext(ctx, `SET LOCAL enable_sort = on`)
+	return err
+}
+
 // copyInto streams what feed calls its add function with into a table, and ends the stream when feed returns,
 // which it does soon after reading ends. The stream itself is never cut from outside.
 func (s *staging) copyInto(reading context.Context, table, columns string, feed func(add func(values ...any) error) error) error {

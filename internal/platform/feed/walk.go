@@ -3,6 +3,7 @@ package feed
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"crosswalk/internal/platform"
 )
@@ -31,6 +32,7 @@ const maxRounds = 5
 // What cannot be noticed is that, between two pages, one row is removed from the pages already read and another one
 // added: the size stays. The row that moved to an earlier page, or the one added there, is left to a later read.
 func walk[T any](ctx context.Context, c *Client, from collection[T], query string, yield func(platform.Page, []T) error) error {
+	ctx, cancel := context.WithCancel(ctx)
 	w := &walker[T]{
 		from: from, yield: yield,
 		fetch: func(at place) (page[T], error) { return fetch(ctx, c, from, query, at) },
@@ -38,6 +40,8 @@ func walk[T any](ctx context.Context, c *Client, from collection[T], query strin
 			return c.giveUp(from.op, number, &failure{reason: reason})
 		},
 	}
+	defer w.ahead.Wait()
+	defer cancel()
 	for range maxRounds {
 		whole, err := w.round()
 		if err != nil || whole {
@@ -55,6 +59,8 @@ type walker[T any] struct {
 	giveUp func(number int, reason string) error
 	yield  func(platform.Page, []T) error
 
+	// ahead is the page that is being read while the one before it is dealt with.
+	ahead sync.WaitGroup
 	// handed is how many rows the latest round handed on.
 	handed int
 	// again is true from the second round on.
@@ -68,8 +74,9 @@ func (w *walker[T]) round() (whole bool, err error) {
 	total, lastPage := 0, 0
 	handed, still, blind := 0, true, false
 	var previous map[string]bool
+	next := func() (page[T], error) { return w.fetch(at) }
 	for {
-		page, err := w.fetch(at)
+		page, err := next()
 		if err != nil {
 			return false, err
 		}
@@ -87,6 +94,11 @@ func (w *walker[T]) round() (whole bool, err error) {
 			}
 			items = append(moved, items...)
 		}
+		after := place{number: at.number + 1, before: at.before + len(page.items), size: at.size}
+		isLast := after.before >= page.total
+		if !isLast && after.number <= lastPage {
+			next = w.readAhead(after)
+		}
 		if handed += len(items); len(items) > 0 || w.again && at.number == 1 {
 			if err := w.yield(platform.Page{Number: at.number, TotalCount: page.total}, items); err != nil {
 				return false, err
@@ -95,17 +107,30 @@ func (w *walker[T]) round() (whole bool, err error) {
 		still = still && (at.number == 1 || page.total == total)
 		// Rows that moved by more than a page are not known again.
 		blind = blind || at.number > 1 && page.total-total > len(previous)
-		at.before += len(page.items)
-		if at.before >= page.total {
+		switch {
+		case isLast:
 			settled := w.again && still && handed == w.handed
 			w.handed = handed
 			return handed >= page.total && !blind || settled, nil
+		case after.number > lastPage:
+			return false, w.giveUp(after.number, "the collection grows faster than it can be read")
 		}
-		total, previous = page.total, idsOf(w.from, page.items)
-		at.number++
-		if at.number > lastPage {
-			return false, w.giveUp(at.number, "the collection grows faster than it can be read")
-		}
+		total, previous, at = page.total, idsOf(w.from, page.items), after
+	}
+}
+
+// readAhead begins to read a page and returns what waits for it.
+func (w *walker[T]) readAhead(at place) func() (page[T], error) {
+	var read page[T]
+	var err error
+	done := make(chan struct{})
+	w.ahead.Go(func() {
+		defer close(done)
+		read, err = w.fetch(at)
+	})
+	return func() (page[T], error) {
+		<-done
+		return read, err
 	}
 }
 

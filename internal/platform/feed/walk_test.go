@@ -399,3 +399,58 @@ func TestOrganizations_FailsAsAWhole(t *testing.T) {
 		t.Errorf("Organizations = %v, %+v, want nothing and refused credentials", found, failed)
 	}
 }
+
+func TestInvoiceRows_ThePageAfterIsReadWhileOneIsDealtWith(t *testing.T) {
+	t.Parallel()
+	s := newStandIn(t, rows(25)...)
+	asked := make(chan int, 10)
+	s.spoil = func(_ http.ResponseWriter, _ *http.Request, number, _ int) bool {
+		asked <- number
+		return false
+	}
+	var dealt []int
+	err := s.client(t, pageSize(10)).InvoiceRows(t.Context(), may2026(), func(page platform.Page, _ []platform.InvoiceRow) error {
+		for _, number := range []int{page.Number, page.Number + 1} {
+			if number > 1 && number == page.Number || number > 3 {
+				continue // it was asked for while the page before was dealt with, or there is none
+			}
+			select {
+			case got := <-asked:
+				if got != number {
+					t.Errorf("page %d is asked for while page %d is dealt with, want page %d", got, page.Number, number)
+				}
+			case <-t.Context().Done():
+				return t.Context().Err()
+			}
+		}
+		dealt = append(dealt, page.Number)
+		return nil
+	})
+	if err != nil || !slices.Equal(dealt, []int{1, 2, 3}) {
+		t.Errorf("the pages dealt with are %v, and the read ends with %v", dealt, err)
+	}
+}
+
+func TestInvoiceRows_AReadThatIsBrokenOffLeavesNoRequestBehind(t *testing.T) {
+	t.Parallel()
+	s := newStandIn(t, rows(25)...)
+	asked, given := make(chan struct{}), make(chan struct{})
+	s.spoil = func(_ http.ResponseWriter, r *http.Request, number, _ int) bool {
+		if number == 1 {
+			return false
+		}
+		close(asked)
+		<-r.Context().Done() // it would never be answered
+		close(given)
+		return true
+	}
+	broken := errors.New("the database is gone")
+	err := s.client(t, pageSize(10)).InvoiceRows(t.Context(), may2026(), func(platform.Page, []platform.InvoiceRow) error {
+		<-asked
+		return broken
+	})
+	if !errors.Is(err, broken) {
+		t.Errorf("the read ends with %v, want the error of who dealt with the page", err)
+	}
+	<-given
+}

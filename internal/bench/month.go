@@ -1,0 +1,238 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lib/pq"
+
+	"crosswalk/internal/civil"
+	"crosswalk/internal/invoicing"
+	"crosswalk/internal/jobs"
+	"crosswalk/internal/mapping"
+	"crosswalk/internal/platform"
+	"crosswalk/internal/platform/feed"
+	"crosswalk/internal/postgres"
+	simplatform "crosswalk/internal/simulator/platform"
+)
+
+// month is what a seller was billed in the greatest month, in memory. It is a feed, too.
+type month struct {
+	platform.Feed
+	headers []platform.InvoiceHeader
+	rows    []platform.InvoiceRow
+	// valid is how many rows are of valid invoices, which are stored.
+	valid int
+}
+
+// remember reads the month from the Platform.
+func (s *billedSeller) remember(ctx context.Context) (*month, error) {
+	client, err := feed.NewClient(feed.Config{
+		BaseURL: s.url, Key: simplatform.DefaultKey, Token: simplatform.DefaultToken, AllowInsecure: true, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		return nil, err
+	}
+	m := &month{Feed: client}
+	dates := platform.Range{From: peak().FirstDay(), To: peak().LastDay()}
+	err = client.InvoiceHeaders(ctx, dates, func(_ platform.Page, headers []platform.InvoiceHeader) error {
+		m.headers = append(m.headers, headers...)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = client.InvoiceRows(ctx, dates, func(_ platform.Page, rows []platform.InvoiceRow) error {
+		m.rows = append(m.rows, rows...)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	valid := m.validInvoices()
+	for _, r := range m.rows {
+		if _, ok := valid[r.InvoiceID]; ok {
+			m.valid++
+		}
+	}
+	return m, nil
+}
+
+// validInvoices are the invoices whose rows are stored, by id.
+func (m *month) validInvoices() map[string]platform.InvoiceHeader {
+	valid := make(map[string]platform.InvoiceHeader)
+	for _, h := range m.headers {
+		if h.IsValid() {
+			valid[h.InvoiceID] = h
+		}
+	}
+	return valid
+}
+
+// InvoiceHeaders hands on the headers in pages.
+func (m *month) InvoiceHeaders(_ context.Context, _ platform.Range, yield func(platform.Page, []platform.InvoiceHeader) error) error {
+	return inPages(m.headers, yield)
+}
+
+// InvoiceRows hands on the rows in pages.
+func (m *month) InvoiceRows(_ context.Context, _ platform.Range, yield func(platform.Page, []platform.InvoiceRow) error) error {
+	return inPages(m.rows, yield)
+}
+
+func inPages[T any](items []T, yield func(platform.Page, []T) error) error {
+	number := 0
+	for page := range slices.Chunk(items, 1000) {
+		number++
+		if err := yield(platform.Page{Number: number, TotalCount: len(items)}, page); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// kindFromMemory is the kind of runs that load a month out of memory.
+const kindFromMemory jobs.Kind = "BENCH_LOAD"
+
+// serveFromMemory has runs of kindFromMemory do what those of a gateway do, but for where they have the month from.
+func (s *billedSeller) serveFromMemory(ctx context.Context, m *month) (stop func(), err error) {
+	loader := &invoicing.Loader{
+		Sources: mapping.Sources{
+			Feed:  func(context.Context, postgres.SellerID) (platform.Feed, error) { return m, nil },
+			Today: func(context.Context, postgres.SellerID) (civil.Date, error) { return civil.DateOf(today()), nil },
+		},
+		Rules: func(ctx context.Context, tx *postgres.Tx, seller postgres.SellerID) (invoicing.Rules, error) {
+			settings, err := s.accounts.Settings(ctx, tx, seller)
+			return invoicing.Rules{Start: settings.ChargeStart, End: settings.ChargeEnd}, err
+		},
+	}
+	runner := jobs.NewRunner(s.db, jobs.Options{Poll: 50 * time.Millisecond, Log: slog.New(slog.DiscardHandler)})
+	runner.Handle(kindFromMemory, func(ctx context.Context, run *jobs.Run) error {
+		if err := loader.Run(ctx, run); err != nil {
+			return err
+		}
+		return s.db.RefreshStatistics(ctx, "vendor", "offer", "organization", "contract", "invoice", "invoice_line", "invoice_line_total")
+	})
+	if err := runner.Start(ctx); err != nil {
+		return nil, err
+	}
+	return func() {
+		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		_ = runner.Stop(stopping)
+	}, nil
+}
+
+// plainTable has the columns of a line and a primary key, and is filled by nothing but a COPY.
+const plainTable = "bench_plain_line"
+
+// copied are the columns that a COPY of lines fills, computed those that their table works out by itself.
+const (
+	copied = `seller_id, platform_id, period, invoice_id, invoice_number, invoice_date, organization_id, contract_id, offer_id,
+		subscription_id, subscription_name, subscription_start, subscription_end, description, charge_type, charge_type_text, custom,
+		quantity, unit_price, unit_cost, amount, currency, invoiced_start, invoiced_end, end_is_ruled, listed, state, revision, loaded_at`
+	computed = `, id, recurring, charge_start, charge_end, search_text`
+)
+
+// numbers are the ids of a seller's records by what the Platform calls them.
+type numbers map[string]int64
+
+func (s *billedSeller) numbers(ctx context.Context, owner *postgres.DB, table string) (numbers, error) {
+	found := make(numbers)
+	err := owner.System().Read(ctx, func(ctx context.Context, tx *postgres.Tx) error {
+		rows, err := tx.QueryContext(ctx, "SELECT platform_id, id FROM "+pq.QuoteIdentifier(table)+" WHERE seller_id = $1", s.id)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var name string
+			var id int64
+			if err := rows.Scan(&name, &id); err != nil {
+				return err
+			}
+			found[name] = id
+		}
+		return rows.Err()
+	})
+	return found, err
+}
+
+// copy writes the rows of valid invoices into a table by one COPY and adds how long that took. All that they refer to is stored and
+// looked up before.
+func (s *billedSeller) copy(ctx context.Context, owner *postgres.DB, m *month, table string, took *time.Duration) error {
+	known := make(map[string]numbers)
+	for _, name := range []string{"invoice", "organization", "contract", "offer"} {
+		var err error
+		if known[name], err = s.numbers(ctx, owner, name); err != nil {
+			return err
+		}
+	}
+	valid, columns, isPlain := m.validInvoices(), copied, table == plainTable
+	if isPlain {
+		columns += computed
+		_, err := owner.Pool().ExecContext(ctx, "DROP TABLE IF EXISTS "+plainTable+"; CREATE TABLE "+plainTable+" (LIKE invoice_line, PRIMARY KEY (seller_id, id))")
+		if err != nil {
+			return err
+		}
+	}
+	period, loadedAt := peak().FirstDay().String(), time.Now().UTC().Format(time.RFC3339)
+	begun := time.Now()
+	err := owner.System().Write(ctx, func(ctx context.Context, tx *postgres.Tx) error {
+		stream, err := tx.PrepareContext(ctx, "COPY "+table+" ("+columns+") FROM STDIN")
+		if err != nil {
+			return err
+		}
+		defer stream.Close()
+		var values []any
+		for i, r := range m.rows {
+			h, ok := valid[r.InvoiceID]
+			if !ok {
+				continue
+			}
+			cost := any(nil)
+			if r.ResellerPrice.Valid {
+				cost = r.ResellerPrice.Decimal.String()
+			}
+			values = append(values[:0],
+				int64(s.id), r.RowID, period, known["invoice"][r.InvoiceID], h.InvoiceNumber, h.InvoiceDate.String(),
+				known["organization"][r.CustomerID], known["contract"][r.ContractID], known["offer"][r.OfferID],
+				orNull(r.SubscriptionID), orNull(r.SubscriptionName), dayOrNull(r.SubscriptionStartDate), dayOrNull(r.SubscriptionEndDate),
+				r.Description, "CYCLE_FEE", r.ChargeType, h.Source == "Custom",
+				r.Quantity.String(), r.UnitPrice.String(), cost, r.TotalPrice.String(), h.Currency,
+				dayOrNull(r.ChargeStartDate), dayOrNull(r.ChargeEndDate), false, true, "OPEN", int64(1), loadedAt,
+			)
+			if isPlain {
+				values = append(values, int64(i), true, h.InvoiceDate.String(), nil, strings.ToLower(r.SubscriptionName+"\x1f"+h.InvoiceNumber))
+			}
+			if _, err := stream.ExecContext(ctx, values...); err != nil {
+				return err
+			}
+		}
+		_, err = stream.ExecContext(ctx)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("copy into %s: %w", table, err)
+	}
+	*took += time.Since(begun)
+	return nil
+}
+
+func orNull(text string) any {
+	if text == "" {
+		return nil
+	}
+	return text
+}
+
+func dayOrNull(d civil.Date) any {
+	if d.IsZero() {
+		return nil
+	}
+	return d.String()
+}
+
