@@ -20,7 +20,7 @@ const (
 	// loadTurns is how often a month is loaded, and written by hand.
 	loadTurns = 2
 	// loadedPart is its part of the lines of the market's greatest month, manyPart that of an organization that has many.
-	loadedPart, manyPart = 0.2, 0.1
+	loadedPart, manyPart = 0.3, 0.1
 )
 
 // measureLoads loads a month, and writes the lines of it by hand: by nothing but a COPY, into the same table and into a plain one. Both

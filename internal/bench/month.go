@@ -182,6 +182,10 @@ func (s *billedSeller) copy(ctx context.Context, owner *postgres.DB, m *month, t
 	period, loadedAt := peak().FirstDay().String(), time.Now().UTC().Format(time.RFC3339)
 	begun := time.Now()
 	err := owner.System().Write(ctx, func(ctx context.Context, tx *postgres.Tx) error {
+		forced, err := pastPolicies(ctx, tx, table)
+		if err != nil {
+			return err
+		}
 		stream, err := tx.PrepareContext(ctx, "COPY "+table+" ("+columns+") FROM STDIN")
 		if err != nil {
 			return err
@@ -212,7 +216,9 @@ func (s *billedSeller) copy(ctx context.Context, owner *postgres.DB, m *month, t
 				return err
 			}
 		}
-		_, err = stream.ExecContext(ctx)
+		if _, err = stream.ExecContext(ctx); err == nil && forced {
+			_, err = tx.ExecContext(ctx, "ALTER TABLE "+table+" FORCE ROW LEVEL SECURITY")
+		}
 		return err
 	})
 	if err != nil {
@@ -220,6 +226,16 @@ func (s *billedSeller) copy(ctx context.Context, owner *postgres.DB, m *month, t
 	}
 	*took += time.Since(begun)
 	return nil
+}
+
+// pastPolicies lets the owner of a table COPY into it, for as long as a transaction lasts, and reports whether policies were forced upon
+// the owner before.
+func pastPolicies(ctx context.Context, tx *postgres.Tx, table string) (forced bool, err error) {
+	err = tx.GetContext(ctx, &forced, "SELECT relforcerowsecurity FROM pg_class WHERE oid = $1::regclass", table)
+	if err == nil && forced {
+		_, err = tx.ExecContext(ctx, "ALTER TABLE "+table+" NO FORCE ROW LEVEL SECURITY")
+	}
+	return forced, err
 }
 
 func orNull(text string) any {

@@ -205,6 +205,20 @@ func TestPagesCostWhatTheyDid(t *testing.T) {
 	}
 }
 
+func TestLoadsAreMeasuredBesideACopy(t *testing.T) {
+	b := startSmoke(t)
+	var printed bytes.Buffer
+	b.Out = &printed
+	if err := measureLoads(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{"| load | ", "| load over HTTP, from a simulator beside it | ", "| all of its lines given another end | "} {
+		if !strings.Contains(printed.String(), line) {
+			t.Errorf("nothing is said of %q:\n%s", line, &printed)
+		}
+	}
+}
+
 // nodes returns the rows of a page of organizations.
 func nodes(t *testing.T, from target) []byte {
 	t.Helper()
