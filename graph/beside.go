@@ -12,7 +12,7 @@ import (
 )
 
 // The summary line is mostly asked for beside a page of the list that it sums up. A short page then brings the totals along with its
-// rows: a statement for them alone costs about as much as the page, and would tell of another moment.
+// rows: a statement of their own would cost a third of what the page does, and tell of another moment.
 
 // broughtTotals are the totals that a page brings to the summaries of the same response.
 type broughtTotals struct {

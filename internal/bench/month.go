@@ -225,7 +225,10 @@ func (s *billedSeller) copy(ctx context.Context, owner *postgres.DB, m *month, t
 		return fmt.Errorf("copy into %s: %w", table, err)
 	}
 	*took += time.Since(begun)
-	return nil
+	if isPlain {
+		_, err = owner.Pool().ExecContext(ctx, "DROP TABLE "+plainTable)
+	}
+	return err
 }
 
 // pastPolicies lets the owner of a table COPY into it, for as long as a transaction lasts, and reports whether policies were forced upon
@@ -251,4 +254,3 @@ func dayOrNull(d civil.Date) any {
 	}
 	return d.String()
 }
-

@@ -14,7 +14,7 @@ import (
 )
 
 // measureReplicas has replicas serve one database. What they are asked for is a search, which is work for the database, and each
-// has a single connection, so that a replica alone cannot keep the database busy.
+// has a single connection, and a search one process of the database, so that a replica alone cannot keep the database busy.
 func measureReplicas(ctx context.Context, b *bench) error {
 	names, err := sampled(ctx, b, "organization", "name")
 	if err != nil {
@@ -42,7 +42,7 @@ func measureReplicas(ctx context.Context, b *bench) error {
 func (b *bench) driveReplicas(ctx context.Context, count int, query string) (throughput, database float64, err error) {
 	replicas := make([]target, count)
 	for i := range replicas {
-		db, err := postgres.Open(ctx, b.DSN, postgres.Options{MaxConnections: 1})
+		db, err := postgres.Open(ctx, withSetting(b.DSN, "max_parallel_workers_per_gather", "0"), postgres.Options{MaxConnections: 1})
 		if err != nil {
 			return 0, 0, err
 		}

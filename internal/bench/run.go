@@ -110,7 +110,7 @@ func (b *bench) serveAll(ctx context.Context) error {
 		return err
 	}
 	b.ends = append(b.ends, stop)
-	db, err := postgres.Open(ctx, inScope(b.DSN, b.seller), postgres.Options{})
+	db, err := postgres.Open(ctx, withSetting(b.DSN, "crosswalk.seller_id", b.seller.String()), postgres.Options{})
 	if err != nil {
 		return err
 	}
@@ -133,9 +133,9 @@ func (b *bench) serveAll(ctx context.Context) error {
 	return nil
 }
 
-// inScope returns the address of a database for sessions that see a seller's rows.
-func inScope(dsn string, seller postgres.SellerID) string {
-	setting := "crosswalk.seller_id=" + seller.String()
+// withSetting returns the address of a database for sessions with a setting.
+func withSetting(dsn, name, value string) string {
+	setting := name + "=" + value
 	switch {
 	case !strings.Contains(dsn, "://"):
 		return dsn + " " + setting

@@ -217,6 +217,13 @@ func TestLoadsAreMeasuredBesideACopy(t *testing.T) {
 			t.Errorf("nothing is said of %q:\n%s", line, &printed)
 		}
 	}
+	var left []string
+	err := b.db.System().Read(t.Context(), func(ctx context.Context, tx *postgres.Tx) error {
+		return tx.SelectContext(ctx, &left, `SELECT name FROM seller WHERE name <> $1`, b.market.sellerName())
+	})
+	if err != nil || len(left) > 0 {
+		t.Errorf("the sellers %q are left behind (%v)", left, err)
+	}
 }
 
 // nodes returns the rows of a page of organizations.
