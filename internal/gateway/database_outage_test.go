@@ -101,17 +101,20 @@ func TestTheDatabaseGoesAwayAndEverythingGoesOnWhenItIsBack(t *testing.T) {
 			if job := w.WaitForJob(t, id); job.State != "SUCCEEDED" || job.Created != 1 {
 				t.Errorf("the run ended as %s with %d created (%s), want SUCCEEDED with 1", job.State, job.Created, deref(job.Error))
 			}
-			for event.JobProgress.State != "SUCCEEDED" {
-				progress.Must(&event)
-			}
-			logged(t, w, w.Seller, entryTitled("once more"))
-			for last := (logEvent{}); last.LogEntryAdded.Title != "once more"; {
-				// What an entry leads to could not be read meanwhile.
-				response := entries.Next()
+			// What there was to tell could not be read meanwhile.
+			next := func(of *gatewaytest.Stream, event any) {
+				response := of.Next()
 				if codes := response.Codes(); len(codes) > 0 && !slices.Equal(codes, []string{"SERVICE_UNAVAILABLE"}) {
 					t.Fatalf("the subscription was told %s", response.Body)
 				}
-				response.Decode(t, &last)
+				response.Decode(t, event)
+			}
+			for event.JobProgress.State != "SUCCEEDED" {
+				next(progress, &event)
+			}
+			logged(t, w, w.Seller, entryTitled("once more"))
+			for last := (logEvent{}); last.LogEntryAdded.Title != "once more"; {
+				next(entries, &last)
 			}
 			if strings.Contains(w.Log.String(), "panic") {
 				t.Errorf("something panicked:\n%s", w.Log)
