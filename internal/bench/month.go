@@ -108,14 +108,14 @@ func (s *billedSeller) serveFromMemory(ctx context.Context, m *month) (stop func
 			settings, err := s.accounts.Settings(ctx, tx, seller)
 			return invoicing.Rules{Start: settings.ChargeStart, End: settings.ChargeEnd}, err
 		},
+		Filled: func(ctx context.Context) {
+			if err := s.db.RefreshStatistics(ctx, "vendor", "offer", "organization", "contract", "invoice", "invoice_line", "invoice_line_total"); err != nil {
+				s.Log.Warn("statistics were not refreshed", "error", err)
+			}
+		},
 	}
 	runner := jobs.NewRunner(s.db, jobs.Options{Poll: 50 * time.Millisecond, Log: slog.New(slog.DiscardHandler)})
-	runner.Handle(kindFromMemory, func(ctx context.Context, run *jobs.Run) error {
-		if err := loader.Run(ctx, run); err != nil {
-			return err
-		}
-		return s.db.RefreshStatistics(ctx, "vendor", "offer", "organization", "contract", "invoice", "invoice_line", "invoice_line_total")
-	})
+	runner.Handle(kindFromMemory, loader.Run)
 	if err := runner.Start(ctx); err != nil {
 		return nil, err
 	}

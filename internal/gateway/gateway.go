@@ -135,8 +135,9 @@ func New(config Config) (*Gateway, error) {
 		"psa_company", "psa_agreement", "organization", "contract"))
 	runner.Handle(mapping.KindLoadOffers, config.filling((&mapping.OfferLoader{Sources: sources}).Run,
 		"psa_product", "vendor", "offer"))
-	runner.Handle(invoicing.KindLoad, config.filling((&invoicing.Loader{Sources: sources, Rules: upstream.rules}).Run,
-		"vendor", "offer", "organization", "contract", "invoice", "invoice_line", "invoice_line_total"))
+	runner.Handle(invoicing.KindLoad, (&invoicing.Loader{Sources: sources, Rules: upstream.rules, Filled: func(ctx context.Context) {
+		config.refreshStatistics(ctx, "vendor", "offer", "organization", "contract", "invoice", "invoice_line", "invoice_line_total")
+	}}).Run)
 	runner.Handle(posting.Kind, config.filling((&posting.Poster{
 		Clients: clients, Today: upstream.today, Settings: accounts.Settings, SettleDelay: config.SettleDelay,
 		Observe: config.Telemetry.AdditionWritten,
@@ -255,11 +256,15 @@ func (c Config) filling(handler jobs.Handler, tables ...string) jobs.Handler {
 		if err := handler(ctx, run); err != nil {
 			return err
 		}
-		if err := c.DB.RefreshStatistics(ctx, tables...); err != nil {
-			// The run is done; queries are slower until autovacuum comes round.
-			c.Log.Warn("statistics were not refreshed", "error", err)
-		}
+		c.refreshStatistics(ctx, tables...)
 		return nil
+	}
+}
+
+// refreshStatistics tells the planner of tables that were filled. Where that fails, queries are slower until autovacuum comes round.
+func (c Config) refreshStatistics(ctx context.Context, tables ...string) {
+	if err := c.DB.RefreshStatistics(ctx, tables...); err != nil {
+		c.Log.Warn("statistics were not refreshed", "error", err)
 	}
 }
 

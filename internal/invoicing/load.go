@@ -36,6 +36,8 @@ type Loader struct {
 	mapping.Sources
 	// Rules returns the seller's charge-date rules.
 	Rules func(context.Context, *postgres.Tx, postgres.SellerID) (Rules, error)
+	// Filled is called after each month, to tell the planner of it: the next may take long, and the lines are there already.
+	Filled func(context.Context)
 }
 
 // Run is the handler of KindLoad. Loading a month again is harmless, so a run that was interrupted starts over.
@@ -70,6 +72,7 @@ func (l *Loader) Run(ctx context.Context, run *jobs.Run) error {
 		if err := load.load(ctx); err != nil {
 			return mapping.Explain(err)
 		}
+		l.Filled(ctx)
 		done += load.rows
 	}
 	return nil

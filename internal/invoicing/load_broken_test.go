@@ -92,20 +92,15 @@ func (a attempts) Step(string) {}
 // Ended tells how it ended.
 func (a attempts) Ended(state jobs.State, err error) { a <- outcome{state, err} }
 
-// runLoad runs a load of the current month and returns how its first attempt ended.
-func runLoad(t *testing.T, db *postgres.DB, seller postgres.SellerID, open func(context.Context, postgres.SellerID) (platform.Feed, error)) outcome {
+// runLoad runs a load in May 2026 and returns how its first attempt ended.
+func runLoad(t *testing.T, db *postgres.DB, seller postgres.SellerID, loader Loader, periods ...rule.LoadPeriod) outcome {
 	t.Helper()
-	loader := Loader{
-		Sources: mapping.Sources{
-			Feed: open,
-			Today: func(context.Context, postgres.SellerID) (civil.Date, error) {
-				return civil.Date{Year: 2026, Month: 5, Day: 18}, nil
-			},
-		},
-		Rules: func(context.Context, *postgres.Tx, postgres.SellerID) (Rules, error) { return Rules{}, nil },
+	loader.Today = func(context.Context, postgres.SellerID) (civil.Date, error) {
+		return civil.Date{Year: 2026, Month: 5, Day: 18}, nil
 	}
+	loader.Rules = func(context.Context, *postgres.Tx, postgres.SellerID) (Rules, error) { return Rules{}, nil }
 	err := db.Seller(seller).Write(t.Context(), func(ctx context.Context, tx *postgres.Tx) error {
-		_, _, err := jobs.Enqueue(ctx, tx, seller, jobs.Request{Kind: KindLoad, Parameters: Load{Periods: []rule.LoadPeriod{rule.CurrentMonth}}, RequestedBy: "anna"})
+		_, _, err := jobs.Enqueue(ctx, tx, seller, jobs.Request{Kind: KindLoad, Parameters: Load{Periods: periods}, RequestedBy: "anna"})
 		return err
 	})
 	if err != nil {
@@ -178,7 +173,7 @@ func TestAPlatformThatBreaksOffFailsTheLoadAtOnce(t *testing.T) {
 				t.Parallel()
 				db := openDatabase(t)
 				seller := withOneLine(t, db)
-				end := runLoad(t, db, seller, startBrokenFeed(t, path, test.breakUp).open)
+				end := runLoad(t, db, seller, Loader{Sources: mapping.Sources{Feed: startBrokenFeed(t, path, test.breakUp).open}}, rule.CurrentMonth)
 				var failure *jobs.Failure
 				if end.state != jobs.Failed || !errors.As(end.err, &failure) || failure.Code != activity.PlatformLoadFailed {
 					t.Fatalf("the first attempt ended as %q with %v, want FAILED with %s", end.state, end.err, activity.PlatformLoadFailed)
