@@ -119,17 +119,24 @@ func (w *walker[T]) round() (whole bool, err error) {
 	}
 }
 
-// readAhead begins to read a page and returns what waits for it.
+// readAhead begins to read a page and returns what waits for it. A panic reaches who waits.
 func (w *walker[T]) readAhead(at place) func() (page[T], error) {
-	var read page[T]
-	var err error
+	var (
+		read     page[T]
+		err      error
+		panicked any
+	)
 	done := make(chan struct{})
 	w.ahead.Go(func() {
 		defer close(done)
+		defer func() { panicked = recover() }()
 		read, err = w.fetch(at)
 	})
 	return func() (page[T], error) {
 		<-done
+		if panicked != nil {
+			panic(panicked)
+		}
 		return read, err
 	}
 }

@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -453,4 +454,23 @@ func TestInvoiceRows_AReadThatIsBrokenOffLeavesNoRequestBehind(t *testing.T) {
 		t.Errorf("the read ends with %v, want the error of who dealt with the page", err)
 	}
 	<-given
+}
+
+func TestWalk_APanicOfThePageAheadReachesTheReader(t *testing.T) {
+	t.Parallel()
+	defer func() {
+		if got := recover(); got != "what is this" {
+			t.Errorf("the reader panics with %v, want what the page ahead panicked with", got)
+		}
+	}()
+	from := invoiceRows()
+	read := 0
+	from.read = func(decoder *json.Decoder) (platform.InvoiceRow, error) {
+		if read++; read > 10 {
+			panic("what is this")
+		}
+		return readInvoiceRow(decoder)
+	}
+	err := walk(t.Context(), newStandIn(t, rows(25)...).client(t, pageSize(10)), from, rangeQuery(may2026()), func(platform.Page, []platform.InvoiceRow) error { return nil })
+	t.Errorf("the read ends with %v", err)
 }
