@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -192,28 +193,33 @@ func TestPosting_SkipsWhatIsNotReadyAndSaysWhy(t *testing.T) {
 func TestPosting_ASecondRequestReturnsTheRunUnderWay(t *testing.T) {
 	t.Parallel()
 	d, gate := startGated(t, gatewaytest.Options{})
-	billTo(d.World, "1", date(3), cycle("a"), cycle("b"))
-	d.load(t)
-	d.toCloud(t)
-	ids := lineIDs(t, d.Seller, "a", "b")
-	all, some, turned, other := variables(nil), variables{"ids": ids}, variables{"ids": []string{ids[1], ids[0]}}, variables{"ids": ids[:1]}
-	for _, c := range []struct {
+	var want []string
+	for i, c := range []struct {
 		name                string
-		first, same, others variables
+		first, same, others func(ids []string) variables
 	}{
-		{"over all lines", all, all, some},
-		{"over lines named", some, turned, other},
-		{"over lines that match", variables{"matching": variables{"period": may}}, variables{"matching": variables{"period": may}}, all},
+		{"over all lines", everyLine, everyLine, linesNamed},
+		{"over lines named", linesNamed, func(ids []string) variables { return linesNamed([]string{ids[1], ids[0]}) }, func(ids []string) variables { return linesNamed(ids[:1]) }},
+		{"over lines that match", linesOfMay, linesOfMay, everyLine},
 	} {
+		// Lines of its own, which keep the run under way.
+		a, b := fmt.Sprint("a", i), fmt.Sprint("b", i)
+		billTo(d.World, "1", date(3), cycle(a), cycle(b))
+		d.load(t)
+		if i == 0 {
+			d.toCloud(t)
+		}
+		want = append(want, "5 SEAT at 10 from 2026-05-01: Office for "+a+" - CycleFee", "5 SEAT at 10 from 2026-05-01: Office for "+b+" - CycleFee")
+		ids := lineIDs(t, d.Seller, a, b)
 		gate.close("GET", "/additions")
-		first := startPosting(t, d.Seller, c.first)
+		first := startPosting(t, d.Seller, c.first(ids))
 		if first.Job == nil || !first.Started {
 			t.Fatalf("a run %s: %+v, want it started", c.name, first)
 		}
-		if again := startPosting(t, d.Seller, c.same); again.Job == nil || again.Job.ID != first.Job.ID || again.Started || len(again.UserErrors) > 0 {
+		if again := startPosting(t, d.Seller, c.same(ids)); again.Job == nil || again.Job.ID != first.Job.ID || again.Started || len(again.UserErrors) > 0 {
 			t.Errorf("the same once more %s: %+v, want run %s and nothing refused", c.name, again, first.Job.ID)
 		}
-		other := startPosting(t, d.Seller, c.others)
+		other := startPosting(t, d.Seller, c.others(ids))
 		if other.Job == nil || other.Job.ID != first.Job.ID || other.Started {
 			t.Errorf("other lines than %s: %+v, want run %s", c.name, other, first.Job.ID)
 		}
@@ -223,5 +229,12 @@ func TestPosting_ASecondRequestReturnsTheRunUnderWay(t *testing.T) {
 			t.Errorf("the run %s ended as %+v", c.name, job)
 		}
 	}
-	d.wantAdditions(t, d.cloud, "5 SEAT at 10 from 2026-05-01: Office for a - CycleFee", "5 SEAT at 10 from 2026-05-01: Office for b - CycleFee")
+	d.wantAdditions(t, d.cloud, want...)
 }
+
+// What a run may be asked to post.
+func everyLine([]string) variables { return nil }
+
+func linesNamed(ids []string) variables { return variables{"ids": ids} }
+
+func linesOfMay([]string) variables { return variables{"matching": variables{"period": may}} }
