@@ -52,19 +52,23 @@ func besidePage(ctx context.Context) context.Context {
 	return ctx
 }
 
-// broughtBy returns the totals that the field being resolved is to bring; nil for fields that bring none.
-func broughtBy(ctx context.Context) *broughtTotals {
+// broughtTo returns the totals that a page brings to the response; nil where none does.
+func broughtTo(ctx context.Context) *broughtTotals {
 	brought, _ := ctx.Value(broughtKey{}).(*broughtTotals)
-	if brought == nil || graphql.GetFieldContext(ctx).Field.Field != brought.page {
-		return nil
-	}
 	return brought
+}
+
+// broughtBy returns the totals that a field is to bring; nil for fields that bring none.
+func broughtBy(ctx context.Context, field *ast.Field) *broughtTotals {
+	if brought := broughtTo(ctx); brought != nil && brought.page == field {
+		return brought
+	}
+	return nil
 }
 
 // InterceptRootField lets nobody wait for a field that is over.
 func (Operation) InterceptRootField(ctx context.Context, next graphql.RootResolver) graphql.Marshaler {
-	brought, _ := ctx.Value(broughtKey{}).(*broughtTotals)
-	if brought != nil && graphql.GetRootFieldContext(ctx).Field.Field == brought.page {
+	if brought := broughtBy(ctx, graphql.GetRootFieldContext(ctx).Field.Field); brought != nil {
 		defer brought.settle()
 	}
 	return next(ctx)
@@ -97,7 +101,7 @@ func (b *broughtTotals) take(text *string) {
 
 // totalsBeside returns the totals that a page brings, once it is there; nil where none does.
 func totalsBeside(ctx context.Context) *mapping.AllTotals {
-	brought, _ := ctx.Value(broughtKey{}).(*broughtTotals)
+	brought := broughtTo(ctx)
 	if brought == nil {
 		return nil
 	}

@@ -3,6 +3,8 @@ package graph
 import (
 	"context"
 
+	"github.com/99designs/gqlgen/graphql"
+
 	"crosswalk/graph/model"
 	"crosswalk/internal/postgres"
 	"crosswalk/internal/postgres/grid"
@@ -39,7 +41,7 @@ func (l list[T, Filter, Facets]) run(ctx context.Context, r *Resolver) (*grid.Re
 	if req.Facets, err = l.facetRequests(shown); err != nil {
 		return nil, nil, err
 	}
-	brought := broughtBy(ctx)
+	brought := broughtBy(ctx, graphql.GetFieldContext(ctx).Field.Field)
 	brought.ask(&req)
 	var result *grid.Result[T]
 	err = r.readStatements(ctx, req.IsOneStatement(), func(ctx context.Context, tx *postgres.Tx) error {

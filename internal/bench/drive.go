@@ -47,6 +47,15 @@ func (t target) ask(ctx context.Context, client *http.Client) ([]byte, error) {
 	return answer, nil
 }
 
+// read makes one request and reads the data of the answer.
+func (t target) read(ctx context.Context, data any) error {
+	answer, err := t.ask(ctx, http.DefaultClient)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(answer, &struct{ Data any }{data})
+}
+
 // result is what driving a target gave.
 type result struct {
 	requests int

@@ -2,9 +2,7 @@ package bench
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"net/http"
 	"time"
 )
 
@@ -46,19 +44,14 @@ func measureFlatness(ctx context.Context, b *bench) error {
 // measureCursors compares the first page with one that is near the end.
 func (b *bench) measureCursors(ctx context.Context) error {
 	offset := max(b.market.Organizations-200, 0)
-	answer, err := graphQL(b.address, b.token, fmt.Sprintf("{ organizations(first: 1, offset: %d) { pageInfo { endCursor } } }", offset)).ask(ctx, http.DefaultClient)
-	if err != nil {
-		return err
-	}
 	var data struct {
-		Data struct {
-			Organizations struct{ PageInfo struct{ EndCursor string } }
-		}
+		Organizations struct{ PageInfo struct{ EndCursor string } }
 	}
-	if err := json.Unmarshal(answer, &data); err != nil {
+	before := fmt.Sprintf("{ organizations(first: 1, offset: %d) { pageInfo { endCursor } } }", offset)
+	if err := graphQL(b.address, b.token, before).read(ctx, &data); err != nil {
 		return err
 	}
-	near := organizations(`first: 20, after: "`+data.Data.Organizations.PageInfo.EndCursor+`"`, "", columns)
+	near := organizations(`first: 20, after: "`+data.Organizations.PageInfo.EndCursor+`"`, "", columns)
 	results, err := b.takingTurns(ctx, 1, graphQL(b.address, b.token, "{ "+organizations("first: 20", "", columns)+" }"), graphQL(b.address, b.token, "{ "+near+" }"))
 	if err != nil {
 		return err

@@ -25,8 +25,9 @@ type month struct {
 	platform.Feed
 	headers []platform.InvoiceHeader
 	rows    []platform.InvoiceRow
-	// valid is how many rows are of valid invoices, which are stored.
-	valid int
+	// valid are the invoices whose rows are stored, by id, and lines how many rows that is.
+	valid map[string]platform.InvoiceHeader
+	lines int
 }
 
 // remember reads the month from the Platform.
@@ -37,10 +38,15 @@ func (s *billedSeller) remember(ctx context.Context) (*month, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &month{Feed: client}
+	m := &month{Feed: client, valid: make(map[string]platform.InvoiceHeader)}
 	dates := platform.Range{From: peak().FirstDay(), To: peak().LastDay()}
 	err = client.InvoiceHeaders(ctx, dates, func(_ platform.Page, headers []platform.InvoiceHeader) error {
 		m.headers = append(m.headers, headers...)
+		for _, h := range headers {
+			if h.IsValid() {
+				m.valid[h.InvoiceID] = h
+			}
+		}
 		return nil
 	})
 	if err != nil {
@@ -48,29 +54,14 @@ func (s *billedSeller) remember(ctx context.Context) (*month, error) {
 	}
 	err = client.InvoiceRows(ctx, dates, func(_ platform.Page, rows []platform.InvoiceRow) error {
 		m.rows = append(m.rows, rows...)
+		for _, r := range rows {
+			if _, ok := m.valid[r.InvoiceID]; ok {
+				m.lines++
+			}
+		}
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	valid := m.validInvoices()
-	for _, r := range m.rows {
-		if _, ok := valid[r.InvoiceID]; ok {
-			m.valid++
-		}
-	}
-	return m, nil
-}
-
-// validInvoices are the invoices whose rows are stored, by id.
-func (m *month) validInvoices() map[string]platform.InvoiceHeader {
-	valid := make(map[string]platform.InvoiceHeader)
-	for _, h := range m.headers {
-		if h.IsValid() {
-			valid[h.InvoiceID] = h
-		}
-	}
-	return valid
+	return m, err
 }
 
 // InvoiceHeaders hands on the headers in pages.
@@ -108,8 +99,8 @@ func (s *billedSeller) serveFromMemory(ctx context.Context, m *month) (stop func
 			settings, err := s.accounts.Settings(ctx, tx, seller)
 			return invoicing.Rules{Start: settings.ChargeStart, End: settings.ChargeEnd}, err
 		},
-		Filled: func(ctx context.Context) {
-			if err := s.db.RefreshStatistics(ctx, "vendor", "offer", "organization", "contract", "invoice", "invoice_line", "invoice_line_total"); err != nil {
+		Filled: func(ctx context.Context, tables ...string) {
+			if err := s.db.RefreshStatistics(ctx, tables...); err != nil {
 				s.Log.Warn("statistics were not refreshed", "error", err)
 			}
 		},
@@ -119,11 +110,7 @@ func (s *billedSeller) serveFromMemory(ctx context.Context, m *month) (stop func
 	if err := runner.Start(ctx); err != nil {
 		return nil, err
 	}
-	return func() {
-		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-		defer cancel()
-		_ = runner.Stop(stopping)
-	}, nil
+	return soon(ctx, runner.Stop), nil
 }
 
 // plainTable has the columns of a line and a primary key, and is filled by nothing but a COPY.
@@ -171,7 +158,7 @@ func (s *billedSeller) copy(ctx context.Context, owner *postgres.DB, m *month, t
 			return err
 		}
 	}
-	valid, columns, isPlain := m.validInvoices(), copied, table == plainTable
+	columns, isPlain := copied, table == plainTable
 	if isPlain {
 		columns += computed
 		_, err := owner.Pool().ExecContext(ctx, "DROP TABLE IF EXISTS "+plainTable+"; CREATE TABLE "+plainTable+" (LIKE invoice_line, PRIMARY KEY (seller_id, id))")
@@ -193,7 +180,7 @@ func (s *billedSeller) copy(ctx context.Context, owner *postgres.DB, m *month, t
 		defer stream.Close()
 		var values []any
 		for i, r := range m.rows {
-			h, ok := valid[r.InvoiceID]
+			h, ok := m.valid[r.InvoiceID]
 			if !ok {
 				continue
 			}

@@ -229,19 +229,13 @@ func TestLoadsAreMeasuredBesideACopy(t *testing.T) {
 // nodes returns the rows of a page of organizations.
 func nodes(t *testing.T, from target) []byte {
 	t.Helper()
-	answer, err := from.ask(t.Context(), http.DefaultClient)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var page struct {
-		Data struct {
-			Organizations struct{ Nodes json.RawMessage }
-		}
+		Organizations struct{ Nodes json.RawMessage }
 	}
-	if err := json.Unmarshal(answer, &page); err != nil {
+	if err := from.read(t.Context(), &page); err != nil {
 		t.Fatal(err)
 	}
-	return page.Data.Organizations.Nodes
+	return page.Organizations.Nodes
 }
 
 // mallocs returns how often memory is allocated in this process while a target is asked, at the mean of so many times.

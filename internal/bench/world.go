@@ -155,11 +155,16 @@ func (w *world) serve(ctx context.Context, change func(*gateway.Config)) (addres
 	if err := g.Start(ctx); err != nil {
 		return "", nil, err
 	}
-	return "http://" + g.Address(), func() {
+	return "http://" + g.Address(), soon(ctx, g.Stop), nil
+}
+
+// soon returns what stops a service and does not wait for ever.
+func soon(ctx context.Context, stop func(context.Context) error) func() {
+	return func() {
 		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		defer cancel()
-		_ = g.Stop(stopping)
-	}, nil
+		_ = stop(stopping)
+	}
 }
 
 // psaServer is a simulated ConnectWise with the companies, products and agreements of a market.

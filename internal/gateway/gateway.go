@@ -135,9 +135,7 @@ func New(config Config) (*Gateway, error) {
 		"psa_company", "psa_agreement", "organization", "contract"))
 	runner.Handle(mapping.KindLoadOffers, config.filling((&mapping.OfferLoader{Sources: sources}).Run,
 		"psa_product", "vendor", "offer"))
-	runner.Handle(invoicing.KindLoad, (&invoicing.Loader{Sources: sources, Rules: upstream.rules, Filled: func(ctx context.Context) {
-		config.refreshStatistics(ctx, "vendor", "offer", "organization", "contract", "invoice", "invoice_line", "invoice_line_total")
-	}}).Run)
+	runner.Handle(invoicing.KindLoad, (&invoicing.Loader{Sources: sources, Rules: upstream.rules, Filled: config.refreshStatistics}).Run)
 	runner.Handle(posting.Kind, config.filling((&posting.Poster{
 		Clients: clients, Today: upstream.today, Settings: accounts.Settings, SettleDelay: config.SettleDelay,
 		Observe: config.Telemetry.AdditionWritten,

@@ -160,7 +160,7 @@ func (m market) load(ctx context.Context, db *postgres.DB, seller postgres.Selle
 }
 
 // stocked stores the market's organizations, contracts and offers for a new seller.
-func stocked(b *testing.B, db *postgres.DB, m market) (seller postgres.SellerID) {
+func stocked(b testing.TB, db *postgres.DB, m market) (seller postgres.SellerID) {
 	b.Helper()
 	err := db.System().Write(b.Context(), func(ctx context.Context, tx *postgres.Tx) (err error) {
 		seller, err = m.stock(ctx, tx)

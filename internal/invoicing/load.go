@@ -36,9 +36,13 @@ type Loader struct {
 	mapping.Sources
 	// Rules returns the seller's charge-date rules.
 	Rules func(context.Context, *postgres.Tx, postgres.SellerID) (Rules, error)
-	// Filled is called after each month, to tell the planner of it: the next may take long, and the lines are there already.
-	Filled func(context.Context)
+	// Filled is called after each month with the tables that it filled, to tell the planner: the next may take long, and the lines are
+	// there already.
+	Filled func(ctx context.Context, tables ...string)
 }
+
+// filled are the tables that a load fills.
+var filled = []string{"vendor", "offer", "organization", "contract", "invoice", "invoice_line", "invoice_line_total"}
 
 // Run is the handler of KindLoad. Loading a month again is harmless, so a run that was interrupted starts over.
 func (l *Loader) Run(ctx context.Context, run *jobs.Run) error {
@@ -72,7 +76,7 @@ func (l *Loader) Run(ctx context.Context, run *jobs.Run) error {
 		if err := load.load(ctx); err != nil {
 			return mapping.Explain(err)
 		}
-		l.Filled(ctx)
+		l.Filled(ctx, filled...)
 		done += load.rows
 	}
 	return nil

@@ -17,18 +17,11 @@ func TestALoadTellsOfEachMonthOnceItsLinesAreThere(t *testing.T) {
 	t.Parallel()
 	db := openDatabase(t)
 	m := marketOf(200)
-	var seller postgres.SellerID
-	err := db.System().Write(t.Context(), func(ctx context.Context, tx *postgres.Tx) (err error) {
-		seller, err = m.stock(ctx, tx)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	seller := stocked(t, db, m)
 	var complete []int
 	end := runLoad(t, db, seller, Loader{
 		Sources: mapping.Sources{Feed: func(context.Context, postgres.SellerID) (platform.Feed, error) { return m, nil }},
-		Filled: func(ctx context.Context) {
+		Filled: func(ctx context.Context, _ ...string) {
 			var periods int
 			err := db.Seller(seller).Read(ctx, func(ctx context.Context, tx *postgres.Tx) error {
 				return tx.GetContext(ctx, &periods, `SELECT count(*) FROM invoice_period WHERE seller_id = $1 AND complete`, seller)
